@@ -1,0 +1,146 @@
+-- Ids of rows are never reused (AUTOINCREMENT). Times are UTC microseconds. Text ids are for people
+-- and the API; rows refer to each other by number. Every invariant that SQL can say is said here,
+-- beside the types that say it in Rust.
+
+CREATE TABLE tenants (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    name       TEXT    NOT NULL,
+    metadata   TEXT    NOT NULL CHECK (json_valid(metadata)),
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE keys (
+    id            TEXT    NOT NULL PRIMARY KEY,
+    tenant_id     TEXT    REFERENCES tenants (id),
+    livemode      INTEGER NOT NULL CHECK (livemode IN (0, 1)),
+    role          TEXT    NOT NULL CHECK (role IN ('operator', 'tenant', 'investor')),
+    investor_id   TEXT,
+    name          TEXT,
+    secret_sha256 TEXT    NOT NULL CHECK (length(secret_sha256) = 64),
+    created_at    INTEGER NOT NULL,
+    revoked_at    INTEGER,
+    CHECK ((role = 'operator') = (tenant_id IS NULL)),
+    CHECK ((role = 'investor') = (investor_id IS NOT NULL))
+) STRICT;
+
+CREATE TABLE webhooks (
+    number           INTEGER PRIMARY KEY AUTOINCREMENT,
+    id               TEXT    NOT NULL UNIQUE,
+    tenant_id        TEXT    NOT NULL REFERENCES tenants (id),
+    livemode         INTEGER NOT NULL CHECK (livemode IN (0, 1)),
+    name             TEXT,
+    description      TEXT,
+    url              TEXT    NOT NULL CHECK (length(url) <= 2048),
+    event_type_names TEXT    NOT NULL CHECK (json_array_length(event_type_names) > 0),
+    status           TEXT    NOT NULL CHECK (status IN ('active', 'inactive', 'disabled')),
+    status_reason    TEXT,
+    ordering         TEXT    NOT NULL CHECK (ordering IN ('object', 'none')),
+    timeout_ms       INTEGER NOT NULL CHECK (timeout_ms > 0),
+    retry_schedule   TEXT    CHECK (json_valid(retry_schedule)),
+    max_in_flight    INTEGER NOT NULL CHECK (max_in_flight > 0),
+    headers          TEXT    NOT NULL CHECK (json_valid(headers)),
+    metadata         TEXT    NOT NULL CHECK (json_valid(metadata)),
+    secrets          TEXT    NOT NULL CHECK (json_valid(secrets)),
+    last_sequence    INTEGER NOT NULL DEFAULT 0 CHECK (last_sequence >= 0),
+    created_at       INTEGER NOT NULL,
+    updated_at       INTEGER NOT NULL,
+    deleted_at       INTEGER,
+    CHECK ((status = 'disabled') = (status_reason IS NOT NULL))
+) STRICT;
+
+-- `position` is the order of commits, and the cursor that lists page by.
+CREATE TABLE events (
+    position        INTEGER PRIMARY KEY AUTOINCREMENT,
+    id              TEXT    NOT NULL UNIQUE,
+    tenant_id       TEXT    NOT NULL REFERENCES tenants (id),
+    livemode        INTEGER NOT NULL CHECK (livemode IN (0, 1)),
+    name            TEXT    NOT NULL,
+    idempotency_key TEXT,
+    created_at      INTEGER NOT NULL,
+    body            BLOB    NOT NULL
+) STRICT;
+
+CREATE INDEX events_of_tenant ON events (tenant_id, livemode, position);
+
+CREATE UNIQUE INDEX events_published_once ON events (tenant_id, livemode, idempotency_key)
+WHERE idempotency_key IS NOT NULL;
+
+-- One row per (event, webhook), for ever unique. `due_at` means "look at this row again then":
+-- the next attempt of a waiting delivery, the end of the lease of a leased one.
+CREATE TABLE deliveries (
+    position     INTEGER PRIMARY KEY AUTOINCREMENT,
+    id           TEXT    NOT NULL UNIQUE,
+    event        INTEGER NOT NULL REFERENCES events (position),
+    webhook      INTEGER NOT NULL REFERENCES webhooks (number),
+    sequence     INTEGER NOT NULL CHECK (sequence > 0),
+    ordering_key TEXT,
+    state        TEXT    NOT NULL
+        CHECK (state IN ('queued', 'waiting', 'leased', 'delivered', 'parked')),
+    due_at       INTEGER,
+    finished_at  INTEGER,
+    reason       TEXT
+        CHECK (reason IN ('exhausted', 'gone', 'disabled', 'deleted', 'crashes_worker')),
+    claim        INTEGER NOT NULL CHECK (claim >= 0),
+    lost_claims  INTEGER NOT NULL CHECK (lost_claims BETWEEN 0 AND claim),
+    attempts     INTEGER NOT NULL CHECK (attempts BETWEEN 0 AND claim),
+    failures     INTEGER NOT NULL CHECK (failures BETWEEN 0 AND attempts),
+    created_at   INTEGER NOT NULL,
+    UNIQUE (webhook, sequence),
+    UNIQUE (event, webhook),
+    CHECK ((state IN ('waiting', 'leased')) = (due_at IS NOT NULL)),
+    CHECK ((state IN ('delivered', 'parked')) = (finished_at IS NOT NULL)),
+    CHECK ((state = 'parked') = (reason IS NOT NULL)),
+    CHECK (state <> 'queued' OR ordering_key IS NOT NULL),
+    CHECK (state <> 'leased' OR claim > 0)
+) STRICT;
+
+CREATE INDEX deliveries_due ON deliveries (webhook, due_at) WHERE due_at IS NOT NULL;
+
+-- Order per object: one delivery of a key is under way, the rest are queued behind it.
+CREATE UNIQUE INDEX deliveries_one_under_way ON deliveries (webhook, ordering_key)
+WHERE due_at IS NOT NULL AND ordering_key IS NOT NULL;
+
+CREATE INDEX deliveries_queued ON deliveries (webhook, ordering_key, sequence)
+WHERE state = 'queued';
+
+CREATE INDEX deliveries_parked ON deliveries (webhook, sequence) WHERE state = 'parked';
+
+CREATE TABLE attempts (
+    delivery      INTEGER NOT NULL REFERENCES deliveries (position),
+    number        INTEGER NOT NULL CHECK (number > 0),
+    id            TEXT    NOT NULL,
+    started_at    INTEGER NOT NULL,
+    duration_us   INTEGER NOT NULL CHECK (duration_us >= 0),
+    status        INTEGER CHECK (status BETWEEN 100 AND 999),
+    error         TEXT,
+    response_body TEXT,
+    PRIMARY KEY (delivery, number),
+    CHECK (status IS NOT NULL OR error IS NOT NULL)
+) STRICT, WITHOUT ROWID;
+
+-- Publishing without HTTP: insert here, inside a transaction of your own. Nothing is checked at
+-- this point, so that a publisher's transaction never fails because of us; what cannot be
+-- accepted moves to outbox_rejected with the reason.
+CREATE TABLE outbox (
+    position        INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant_id       TEXT    NOT NULL,
+    livemode        INTEGER NOT NULL,
+    event           TEXT    NOT NULL,
+    data            TEXT    NOT NULL,
+    investor_id     TEXT,
+    ordering_key    TEXT,
+    idempotency_key TEXT
+);
+
+CREATE TABLE outbox_rejected (
+    position        INTEGER PRIMARY KEY,
+    tenant_id       TEXT,
+    livemode        INTEGER,
+    event           TEXT,
+    data            TEXT,
+    investor_id     TEXT,
+    ordering_key    TEXT,
+    idempotency_key TEXT,
+    reason          TEXT    NOT NULL,
+    rejected_at     INTEGER NOT NULL
+);

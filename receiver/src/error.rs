@@ -1,0 +1,116 @@
+//! Why a request was refused: for the receiver's own logs, never for the sender.
+
+use std::fmt;
+
+/// Why a request is not a delivery that we can trust.
+///
+/// Says enough to find the cause and never holds a secret, a signature or a body. Tell the
+/// outside nothing of it but the status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// A header is not there.
+    MissingHeader {
+        /// Its name.
+        name: &'static str,
+    },
+    /// A header is there more than once, even if the values are the same.
+    DoubledHeader {
+        /// Its name.
+        name: &'static str,
+    },
+    /// `webhook-id` is empty, longer than 128 bytes, or holds a dot or something invisible.
+    ///
+    /// A dot would let an id and a timestamp be cut out of the signed text in two ways.
+    MalformedId,
+    /// `webhook-timestamp` is not a number of seconds in plain digits.
+    MalformedTimestamp,
+    /// `webhook-signature` is not printable ASCII.
+    MalformedSignature,
+    /// Signed too long ago: a replay, a queue in between, or a clock that is off.
+    TooOld {
+        /// How long ago.
+        seconds: u64,
+        /// How long is allowed.
+        allowed: u64,
+    },
+    /// Signed too far ahead of our time: a clock is off, theirs or ours.
+    TooNew {
+        /// How far ahead.
+        seconds: u64,
+        /// How far is allowed.
+        allowed: u64,
+    },
+    /// There are signatures, none of a version that is known here (`v1`).
+    NoKnownVersion,
+    /// The body is larger than [`Verifier::max_body_bytes`](crate::Verifier::max_body_bytes).
+    TooLarge {
+        /// How many bytes are allowed.
+        allowed: usize,
+    },
+    /// No signature fits: the wrong secret, or a body that is not the one that was signed.
+    NoMatch {
+        /// The fingerprints of the secrets that were tried.
+        fingerprints: Vec<String>,
+        /// The length of the body, to compare with what the sender says it sent.
+        body_bytes: usize,
+    },
+}
+
+impl VerifyError {
+    /// The HTTP status to answer with, and the only thing that the sender should learn:
+    /// 413 for a body that is too large, 400 for what is not formed like a delivery, 401 for what
+    /// is and cannot be trusted.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::TooLarge { .. } => 413,
+            Self::TooOld { .. } | Self::TooNew { .. } | Self::NoMatch { .. } => 401,
+            Self::MissingHeader { .. }
+            | Self::DoubledHeader { .. }
+            | Self::MalformedId
+            | Self::MalformedTimestamp
+            | Self::MalformedSignature
+            | Self::NoKnownVersion => 400,
+        }
+    }
+}
+
+impl fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MissingHeader { name } => write!(f, "the header '{name}' is missing"),
+            Self::DoubledHeader { name } => write!(f, "the header '{name}' is there twice"),
+            Self::MalformedId => {
+                f.write_str("'webhook-id' must be 1 to 128 visible ASCII characters without a dot")
+            }
+            Self::MalformedTimestamp => {
+                f.write_str("'webhook-timestamp' must be Unix seconds in plain digits")
+            }
+            Self::MalformedSignature => f.write_str("'webhook-signature' must be printable ASCII"),
+            Self::TooOld { seconds, allowed } => {
+                write!(
+                    f,
+                    "signed {seconds} s ago, at most {allowed} s are allowed; check the clock"
+                )
+            }
+            Self::TooNew { seconds, allowed } => write!(
+                f,
+                "signed {seconds} s ahead of now, at most {allowed} s are allowed; check the clock"
+            ),
+            Self::NoKnownVersion => f.write_str("no signature of version 'v1'"),
+            Self::TooLarge { allowed } => write!(f, "the body is larger than {allowed} bytes"),
+            Self::NoMatch { fingerprints, .. } if fingerprints.is_empty() => {
+                f.write_str("no secret is configured")
+            }
+            Self::NoMatch { fingerprints, body_bytes } => write!(
+                f,
+                "no signature fits the {body_bytes} bytes of the body and the secret with the \
+                 fingerprint {}; the secret may be another webhook's, or something has changed \
+                 the body on its way here",
+                fingerprints.join(" or ")
+            ),
+        }
+    }
+}
+
+impl std::error::Error for VerifyError {}

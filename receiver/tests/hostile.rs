@@ -1,0 +1,152 @@
+//! Requests that somebody has tampered with: nothing panics, and nothing is accepted but what was
+//! signed, whatever else the request holds.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
+
+use bluum_hooks_receiver::{Secret, SigningKey, Timestamp, Verifier};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+const NOW: i64 = 1_781_533_815;
+const ID: &str = "evt_01kv5v1cd09n7q5s3v1x0z2b4d";
+const BODY: &[u8] = br#"{"event":"order.filled","data":{"filled_quantity":"10"}}"#;
+
+type Request = (Vec<(String, Vec<u8>)>, Vec<u8>);
+
+fn secret() -> Secret {
+    Secret::from_bytes(&[7; 32]).unwrap()
+}
+
+fn good() -> Request {
+    let signature = SigningKey::new(&secret()).sign(ID, NOW, BODY);
+    let headers = vec![
+        ("webhook-id".to_owned(), ID.as_bytes().to_vec()),
+        ("webhook-timestamp".to_owned(), NOW.to_string().into_bytes()),
+        ("webhook-signature".to_owned(), signature.into_bytes()),
+    ];
+    (headers, BODY.to_vec())
+}
+
+/// The id and the body that were accepted.
+fn accepted((headers, body): &Request) -> Option<(String, Vec<u8>)> {
+    Verifier::new([secret()])
+        .verify(headers, body, Timestamp::from_unix_seconds(NOW))
+        .ok()
+        .map(|verified| (verified.id().to_owned(), verified.body().to_vec()))
+}
+
+#[derive(Debug, Clone)]
+enum Tampering {
+    ReplaceHeader(Index, Vec<u8>),
+    EditHeader(Index, Index, u8),
+    CutHeader(Index, Index),
+    GrowHeader(Index, Vec<u8>),
+    DropHeader(Index),
+    RepeatHeader(Index, Vec<u8>),
+    SwapHeaders(Index, Index),
+    EditBody(Index, u8),
+    CutBody(Index),
+    GrowBody(Vec<u8>),
+}
+
+fn tampering() -> impl Strategy<Value = Tampering> {
+    use Tampering::*;
+    let bytes = || {
+        let entry = "(v1|v1a|v2|whsec_|,|=|\\.| |[A-Za-z0-9+/]{0,44}){0,8}";
+        prop_oneof![any::<Vec<u8>>(), entry.prop_map(String::into_bytes)]
+    };
+    let index = any::<Index>;
+    prop_oneof![
+        (index(), bytes()).prop_map(|(at, with)| ReplaceHeader(at, with)),
+        (index(), index(), any::<u8>()).prop_map(|(at, place, xor)| EditHeader(at, place, xor)),
+        (index(), index()).prop_map(|(at, length)| CutHeader(at, length)),
+        (index(), bytes()).prop_map(|(at, with)| GrowHeader(at, with)),
+        index().prop_map(DropHeader),
+        (index(), bytes()).prop_map(|(at, with)| RepeatHeader(at, with)),
+        (index(), index()).prop_map(|(a, b)| SwapHeaders(a, b)),
+        (index(), any::<u8>()).prop_map(|(place, xor)| EditBody(place, xor)),
+        index().prop_map(CutBody),
+        bytes().prop_map(GrowBody),
+    ]
+}
+
+fn tamper((headers, body): &mut Request, tampering: Tampering) {
+    fn edit(bytes: &mut [u8], place: Index, xor: u8) {
+        if !bytes.is_empty() {
+            bytes[place.index(bytes.len())] ^= xor;
+        }
+    }
+    if headers.is_empty() {
+        return;
+    }
+    let count = headers.len();
+    match tampering {
+        Tampering::ReplaceHeader(at, with) => headers[at.index(count)].1 = with,
+        Tampering::EditHeader(at, place, xor) => edit(&mut headers[at.index(count)].1, place, xor),
+        Tampering::CutHeader(at, length) => {
+            let value = &mut headers[at.index(count)].1;
+            value.truncate(length.index(value.len() + 1));
+        }
+        Tampering::GrowHeader(at, with) => headers[at.index(count)].1.extend(with),
+        Tampering::DropHeader(at) => drop(headers.remove(at.index(count))),
+        Tampering::RepeatHeader(at, with) => {
+            let name = headers[at.index(count)].0.clone();
+            headers.push((name, with));
+        }
+        Tampering::SwapHeaders(a, b) => {
+            let value = headers[a.index(count)].1.clone();
+            headers[b.index(count)].1 = value;
+        }
+        Tampering::EditBody(place, xor) => edit(body, place, xor),
+        Tampering::CutBody(length) => body.truncate(length.index(body.len() + 1)),
+        Tampering::GrowBody(with) => body.extend(with),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn nothing_is_accepted_that_was_not_signed(steps in prop::collection::vec(tampering(), 1..4)) {
+        let mut request = good();
+        for step in steps {
+            tamper(&mut request, step);
+        }
+        // Signatures may come and go around the good one; id and body may not change at all.
+        if let Some((id, body)) = accepted(&request) {
+            prop_assert_eq!((id.as_str(), body.as_slice()), (ID, BODY));
+        }
+    }
+
+    #[test]
+    fn anything_at_all_is_answered(
+        id: Vec<u8>, timestamp: Vec<u8>, signature: Vec<u8>, body: Vec<u8>, now: i64,
+    ) {
+        let headers = [
+            ("webhook-id", id), ("webhook-timestamp", timestamp), ("webhook-signature", signature),
+        ];
+        let verifier = Verifier::new([secret()]);
+        prop_assert!(verifier.verify(&headers, &body, Timestamp::from_micros(now)).is_err());
+    }
+}
+
+#[test]
+fn the_untouched_request_is_accepted() {
+    assert_eq!(accepted(&good()), Some((ID.to_owned(), BODY.to_vec())));
+}
+
+#[test]
+fn every_single_changed_bit_is_seen() {
+    let (headers, body) = good();
+    for place in 0..body.len() * 8 {
+        let mut changed = body.clone();
+        changed[place / 8] ^= 1 << (place % 8);
+        assert_eq!(accepted(&(headers.clone(), changed)), None);
+    }
+    for header in 0..headers.len() {
+        for place in 0..headers[header].1.len() * 8 {
+            let mut changed = headers.clone();
+            changed[header].1[place / 8] ^= 1 << (place % 8);
+            assert_eq!(accepted(&(changed, body.clone())), None, "{header} {place}");
+        }
+    }
+}

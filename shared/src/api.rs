@@ -1,0 +1,317 @@
+//! What the API takes and gives: one definition for the daemon, its command line and its tests.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::id::{AttemptId, DeliveryId, EventId, KeyId, TenantId, WebhookId};
+use crate::time::Timestamp;
+
+/// Most items on one page, and how many there are if `limit` is not given.
+pub const MAX_LIMIT: u32 = 200;
+/// How many items a page has if `limit` is not given.
+pub const DEFAULT_LIMIT: u32 = 50;
+/// Most events in one batch.
+pub const MAX_BATCH: usize = 1_000;
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct List<T> {
+    /// Always `list`.
+    pub object: String,
+    /// The path that was asked.
+    pub url: String,
+    /// Whether there is more after the last one here.
+    pub has_more: bool,
+    /// The items.
+    pub data: Vec<T>,
+}
+
+/// What a publisher sends to `POST /v1/events`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishEvent {
+    /// The event type's name; goes over the wire verbatim.
+    pub event: String,
+    /// The resource at this moment: a JSON object, kept byte for byte.
+    pub data: Box<RawValue>,
+    /// Whom it is for. A tenant's own key implies it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// The investor concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub investor_id: Option<String>,
+    /// Events with the same key reach a webhook one after the other; `data.id` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordering_key: Option<String>,
+    /// When it happened, RFC 3339; the moment of acceptance if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<String>,
+}
+
+/// Whether a webhook takes deliveries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WebhookStatus {
+    /// It does.
+    Active,
+    /// The partner paused it: what arrives is parked.
+    Inactive,
+    /// We stopped it, `status_reason` says why: what arrives is parked.
+    Disabled,
+}
+
+/// Whether events about the same object wait for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ordering {
+    /// One after the other, in the order accepted.
+    #[default]
+    Object,
+    /// As fast as they go.
+    None,
+}
+
+/// A registered URL with its subscriptions and settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Webhook {
+    /// Its id.
+    pub id: WebhookId,
+    /// Always `webhook`.
+    pub object: String,
+    /// When it was created, Unix seconds.
+    pub created: i64,
+    /// Production (`true`) or sandbox.
+    pub livemode: bool,
+    /// The partner's own notes.
+    pub metadata: BTreeMap<String, String>,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// A name for people.
+    pub name: Option<String>,
+    /// More words for people.
+    pub description: Option<String>,
+    /// Where deliveries go.
+    pub url: String,
+    /// What it subscribes to: names, `order.*`, `*`.
+    pub event_type_names: Vec<String>,
+    /// Whether it takes deliveries.
+    pub status: WebhookStatus,
+    /// Why it is disabled.
+    pub status_reason: Option<String>,
+    /// Whether events about the same object wait for each other.
+    pub ordering: Ordering,
+    /// How long one attempt may take, in all.
+    pub timeout_seconds: u32,
+    /// Seconds between attempts; `null`: the daemon's schedule.
+    pub retry_schedule: Option<Vec<u32>>,
+    /// Most requests at the same time.
+    pub max_in_flight: u32,
+    /// Headers added to each delivery.
+    pub headers: BTreeMap<String, String>,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// The signing secret, `whsec_…`: only in the answer that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+}
+
+/// The answer to a deletion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deleted {
+    /// What was deleted.
+    pub id: String,
+    /// Its kind.
+    pub object: String,
+    /// Always `true`.
+    pub deleted: bool,
+}
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryStatus {
+    /// Behind an earlier one about the same object.
+    Queued,
+    /// For its time, `next_attempt_at`.
+    Waiting,
+    /// In somebody's hands right now.
+    Leased,
+    /// Answered with 2xx.
+    Delivered,
+    /// Given up for now, kept, replayable; `reason` says why.
+    Parked,
+}
+
+impl DeliveryStatus {
+    /// All of them, in the order of a delivery's life.
+    pub const ALL: [Self; 5] =
+        [Self::Queued, Self::Waiting, Self::Leased, Self::Delivered, Self::Parked];
+
+    /// As the wire and the database have it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Waiting => "waiting",
+            Self::Leased => "leased",
+            Self::Delivered => "delivered",
+            Self::Parked => "parked",
+        }
+    }
+}
+
+/// One event owed to one webhook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Always `delivery`.
+    pub object: String,
+    /// When it was accepted, Unix seconds.
+    pub created: i64,
+    /// Production (`true`) or sandbox.
+    pub livemode: bool,
+    /// The event.
+    pub event_id: EventId,
+    /// The event's type.
+    pub event: String,
+    /// The webhook.
+    pub webhook_id: WebhookId,
+    /// The webhook's gap-free number of this delivery: 1, 2, 3 …
+    pub sequence: i64,
+    /// Where it stands.
+    pub status: DeliveryStatus,
+    /// Why it is parked.
+    pub reason: Option<String>,
+    /// What it waits in line by.
+    pub ordering_key: Option<String>,
+    /// Requests made so far.
+    pub attempt_count: u32,
+    /// Of these, failures that count towards giving up.
+    pub failures: u32,
+    /// When it is tried next, if it waits.
+    pub next_attempt_at: Option<Timestamp>,
+    /// When it was delivered or parked.
+    pub finished_at: Option<Timestamp>,
+    /// Every request made, first to last: only when one delivery is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<Vec<Attempt>>,
+}
+
+/// One HTTP request made for a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its id.
+    pub id: AttemptId,
+    /// Always `attempt`.
+    pub object: String,
+    /// 1, 2, 3 …
+    pub number: u32,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took, to the end of the answer or of the patience.
+    pub duration_ms: u64,
+    /// The HTTP status answered; `null` if none came.
+    pub status: Option<u16>,
+    /// Why it failed, in words; `null` on success.
+    pub error: Option<String>,
+    /// The beginning of the answer's body, if it was text.
+    pub response_body: Option<String>,
+}
+
+/// An entry of the catalogue of event types.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EventTypeEntry {
+    /// Always `event_type`.
+    pub object: String,
+    /// Its name, as published and subscribed to.
+    pub name: String,
+    /// What it is about.
+    pub category: String,
+    /// What has happened.
+    pub description: String,
+    /// The version of its payload.
+    pub version: String,
+    /// Other names for the same; a subscription to one gets all.
+    pub aliases: Vec<String>,
+    /// A whole event, as delivered.
+    pub example: Box<RawValue>,
+}
+
+/// A partner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Its id.
+    pub id: TenantId,
+    /// Always `tenant`.
+    pub object: String,
+    /// When it was created, Unix seconds.
+    pub created: i64,
+    /// The operator's notes.
+    pub metadata: BTreeMap<String, String>,
+    /// A name for people.
+    pub name: String,
+}
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Publishes for any tenant, manages tenants and keys.
+    Operator,
+    /// Its own webhooks, events and deliveries.
+    Tenant,
+    /// One investor's; nothing here is for it.
+    Investor,
+}
+
+impl Role {
+    /// As the wire and the database have it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Tenant => "tenant",
+            Self::Investor => "investor",
+        }
+    }
+}
+
+/// Whether a key opens anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyStatus {
+    /// It does.
+    Active,
+    /// Never again.
+    Revoked,
+}
+
+/// An API key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKey {
+    /// Its id: the user name of HTTP Basic.
+    pub id: KeyId,
+    /// Always `api_key`.
+    pub object: String,
+    /// When it was created, Unix seconds.
+    pub created: i64,
+    /// Production (`true`) or sandbox; what it makes is of the same mode.
+    pub livemode: bool,
+    /// A name for people.
+    pub name: Option<String>,
+    /// What it may do.
+    pub role: Role,
+    /// Whose it is; `null` for an operator's.
+    pub tenant: Option<TenantId>,
+    /// Whose it is, for an investor's.
+    pub investor_id: Option<String>,
+    /// Whether it opens anything.
+    pub status: KeyStatus,
+    /// The id again, under the name `init` prints: only in the answer that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<KeyId>,
+    /// The secret: only in the answer that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_secret: Option<String>,
+}

@@ -1,0 +1,38 @@
+//! Names and limits that both ends of the wire must agree on.
+//!
+//! Header names are lower case, as HTTP/2 sends them.
+
+/// The event's id: the same on every attempt and replay, so the key to deduplicate on.
+pub const WEBHOOK_ID: &str = "webhook-id";
+/// Unix seconds of this attempt, part of what is signed.
+pub const WEBHOOK_TIMESTAMP: &str = "webhook-timestamp";
+/// Space-separated signatures, each `<version>,<base64>`.
+pub const WEBHOOK_SIGNATURE: &str = "webhook-signature";
+/// The gap-free number of this delivery among all of its webhook, from 1.
+pub const WEBHOOK_SEQUENCE: &str = "webhook-sequence";
+/// Which attempt this is, from 1.
+pub const WEBHOOK_ATTEMPT: &str = "webhook-attempt";
+/// On a POST to the API: makes repeating the request safe for 24 hours.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// On every answer of the API: the id to quote to support.
+pub const REQUEST_ID: &str = "x-request-id";
+
+/// The largest request that publishes one event, in bytes.
+pub const MAX_EVENT_BYTES: usize = 256 * 1024;
+/// What the envelope adds around `data` at most, in bytes.
+pub const MAX_ENVELOPE_BYTES: usize = 1024;
+/// The largest body of a delivery, in bytes.
+///
+/// Larger than [`MAX_EVENT_BYTES`]: a receiver that stopped there would refuse, for ever, an
+/// event that was accepted at the limit and then got its envelope.
+pub const MAX_DELIVERY_BYTES: usize = MAX_EVENT_BYTES + MAX_ENVELOPE_BYTES;
+/// The longest id in a `webhook-id` header, in bytes.
+pub const MAX_ID_BYTES: usize = 128;
+/// The longest name of an event type, in bytes.
+pub const MAX_EVENT_NAME_BYTES: usize = 128;
+/// How many entries of a `webhook-signature` header are looked at; the rest is ignored.
+///
+/// Five live secrets with two signatures each make ten.
+pub const MAX_SIGNATURES: usize = 32;
+/// How many secrets of one webhook may be live at once.
+pub const MAX_SECRETS: usize = 5;
