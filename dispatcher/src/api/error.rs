@@ -1,0 +1,72 @@
+//! Errors as answers: a public message, and a private cause that goes to the log.
+
+use std::any::Any;
+use std::error::Error;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bluum_hooks_shared::error::{ErrorBody, ErrorCode};
+use tracing::error;
+
+use super::answer;
+use crate::acceptor::AcceptFailed;
+use crate::invalid::Invalid;
+use crate::store::StoreError;
+use crate::telemetry::Chain;
+
+/// What a handler answers when it cannot do what was asked.
+#[derive(Debug)]
+pub(super) struct ApiError(Invalid);
+
+impl From<Invalid> for ApiError {
+    fn from(invalid: Invalid) -> Self {
+        Self(invalid)
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(cause: StoreError) -> Self {
+        Self::internal(&cause)
+    }
+}
+
+impl From<AcceptFailed> for ApiError {
+    /// The acceptor has logged the cause.
+    fn from(failed: AcceptFailed) -> Self {
+        let message = format!("Try again: {failed}.");
+        Self(Invalid::request(ErrorCode::Unavailable, message))
+    }
+}
+
+impl ApiError {
+    /// Our fault: the cause is logged, and not told.
+    pub(super) fn internal(cause: &(dyn Error + 'static)) -> Self {
+        error!(error = %Chain(cause), "a request failed for our own fault");
+        Self(unexplained())
+    }
+}
+
+fn unexplained() -> Invalid {
+    let message = "Something went wrong on our side. Try again; quote X-Request-Id if it stays.";
+    Invalid::request(ErrorCode::Internal, message)
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let Invalid { code, message, param } = self.0;
+        let status =
+            StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = answer::json(status, &ErrorBody::new(code, message, param));
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Basic realm=\"bluum-hooks\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+/// A handler that panicked has broken nothing but its own request.
+pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
+    error!("a handler panicked; please report this");
+    ApiError(unexplained()).into_response()
+}

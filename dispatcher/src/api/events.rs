@@ -1,0 +1,146 @@
+//! Publishing events, and reading them back.
+
+use axum::extract::{Path, Request, State};
+use axum::http::{StatusCode, Uri};
+use bluum_hooks_shared::api::MAX_BATCH;
+use bluum_hooks_shared::catalogue;
+use bluum_hooks_shared::error::ErrorCode;
+use bluum_hooks_shared::header::MAX_EVENT_BYTES;
+use bluum_hooks_shared::id::EventId;
+use serde_json::value::RawValue;
+
+use super::answer::{self, Answer};
+use super::auth::Caller;
+use super::error::ApiError;
+use super::query::Query;
+use super::{Api, Shared, body, list};
+use crate::fields::Fields;
+use crate::invalid::Invalid;
+use crate::publish::{self, Publication};
+use crate::store::{Cursor, EventFilter, NewEvent, Page, StoredEvent};
+
+/// The largest batch, in bytes.
+const MAX_BATCH_BYTES: usize = 8 << 20;
+
+const FIELDS: &[&str] = &["event", "data", "tenant", "investor_id", "ordering_key", "timestamp"];
+
+/// `POST /v1/events`
+pub(super) async fn publish(State(api): Shared, caller: Caller, request: Request) -> Answer {
+    let body = body::read(request, MAX_EVENT_BYTES).await?;
+    let event = read(&api, &caller, &body)?;
+    let stored = event.body.clone();
+    api.acceptor.accept(vec![event]).await?;
+    Ok(answer::raw(StatusCode::ACCEPTED, stored))
+}
+
+/// `POST /v1/events/batch`: all or nothing.
+pub(super) async fn publish_batch(
+    State(api): Shared,
+    caller: Caller,
+    uri: Uri,
+    request: Request,
+) -> Answer {
+    let body = body::read(request, MAX_BATCH_BYTES).await?;
+    let items = batch(&body)?;
+    if items.is_empty() || items.len() > MAX_BATCH {
+        let message = format!("A batch has 1 to {MAX_BATCH} events, this has {}.", items.len());
+        return Err(Invalid::field(ErrorCode::Validation, "events", message).into());
+    }
+    let mut events = Vec::with_capacity(items.len());
+    for (place, item) in items.iter().enumerate() {
+        let event = read(&api, &caller, item.get().as_bytes());
+        events.push(event.map_err(|invalid| invalid.within(&format!("events[{place}]")))?);
+    }
+    let stored = events.iter().map(|event| raw(&event.body)).collect::<Result<_, _>>()?;
+    api.acceptor.accept(events).await?;
+    Ok(list::whole(&uri, StatusCode::ACCEPTED, stored, false))
+}
+
+/// `{"events":[…]}`, or the array alone.
+fn batch(body: &[u8]) -> Result<Vec<&RawValue>, Invalid> {
+    if body.trim_ascii_start().starts_with(b"[") {
+        return serde_json::from_slice(body).map_err(|error| {
+            let message = format!("The body is not valid JSON: {error}.");
+            Invalid::request(ErrorCode::Validation, message)
+        });
+    }
+    let mut fields = Fields::parse(body)?;
+    let events = fields.raw("events").ok_or_else(|| Invalid::missing("events"))?;
+    fields.finish(&["events"])?;
+    serde_json::from_str(events.get()).map_err(|_| {
+        Invalid::field(ErrorCode::InvalidFormat, "events", "'events' must be an array.")
+    })
+}
+
+fn read(api: &Api, caller: &Caller, body: &[u8]) -> Result<NewEvent, Invalid> {
+    let mut fields = Fields::parse(body)?;
+    let event: String = fields.required("event", "the name of an event type")?;
+    let data = fields.raw("data").ok_or_else(|| Invalid::missing("data"))?;
+    let tenant: Option<String> = fields.optional("tenant", "a tenant's id")?;
+    let investor_id: Option<String> = fields.optional("investor_id", "an investor's id")?;
+    let ordering_key: Option<String> = fields.optional("ordering_key", "a string")?;
+    let timestamp: Option<String> = fields.optional("timestamp", "an RFC 3339 time")?;
+    fields.finish(FIELDS)?;
+    let addressee = caller.acts_for(tenant.as_deref(), &api.context.store.registry())?;
+    let said = Publication {
+        event: &event,
+        data,
+        investor_id: investor_id.as_deref(),
+        ordering_key: ordering_key.as_deref(),
+        idempotency_key: None,
+        timestamp: timestamp.as_deref(),
+    };
+    publish::check(said, addressee, api.context.clock.now(), &*api.context.random)
+}
+
+/// `GET /v1/events`: in the order of the commits.
+pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer {
+    let mut query = Query::new(&uri);
+    let window = query.window()?;
+    let after = query.text("starting_after");
+    let tenant = query.text("tenant");
+    let name = query.text("event");
+    let (since, until) = (query.parsed("since")?, query.parsed("until")?);
+    query.finish()?;
+    let addressee = caller.acts_for(tenant.as_deref(), &api.context.store.registry())?;
+    if let Some(name) = name.as_deref().filter(|name| catalogue::find(name).is_none()) {
+        let nearest = catalogue::nearest(name).join("' or '");
+        let message = format!("There is no event type '{name}'. Did you mean '{nearest}'?");
+        return Err(Invalid::field(ErrorCode::InvalidEnum, "event", message).into());
+    }
+    let after = match after {
+        Some(id) => Some(Cursor::Event(find(&api, &caller, &id, "starting_after").await?.id)),
+        None => None,
+    };
+    let (tenant, livemode) = (addressee.tenant, addressee.livemode);
+    let filter = EventFilter { tenant, livemode, name, since, until };
+    let page = Page { limit: window.limit + 1, offset: window.offset, after };
+    let found = api.context.store.events(&filter, page).await?;
+    let events: Result<Vec<_>, _> = found.iter().map(|event| raw(&event.body)).collect();
+    Ok(list::page(&uri, events?, window.limit))
+}
+
+/// `GET /v1/events/{id}`
+pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
+    let event = find(&api, &caller, &id, "id").await?;
+    Ok(answer::raw(StatusCode::OK, event.body))
+}
+
+/// An event that is the caller's to see.
+pub(super) async fn find(
+    api: &Api,
+    caller: &Caller,
+    id: &str,
+    param: &str,
+) -> Result<StoredEvent, ApiError> {
+    caller.not_an_investor()?;
+    let id: EventId = id.parse().map_err(|error| Invalid::id(param, &error))?;
+    let found = api.context.store.event(id).await?;
+    let found = found.filter(|event| caller.may_see(event.tenant, event.livemode));
+    Ok(found.ok_or_else(|| Invalid::not_found(param))?)
+}
+
+/// A stored body inside another answer, byte for byte.
+fn raw(body: &[u8]) -> Result<Box<RawValue>, ApiError> {
+    serde_json::from_slice(body).map_err(|error| ApiError::internal(&error))
+}

@@ -1,0 +1,39 @@
+//! The documented list envelope.
+
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use bluum_hooks_shared::api::List;
+use serde::Serialize;
+
+use super::answer;
+use super::query::Window;
+
+/// Answers with a page. `items` holds one more than the limit, if there is one more.
+pub(super) fn page<T: Serialize>(uri: &Uri, mut items: Vec<T>, limit: u32) -> Response {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = items.len() > limit;
+    items.truncate(limit);
+    whole(uri, StatusCode::OK, items, has_more)
+}
+
+/// Answers with a page of a list that is in memory.
+pub(super) fn window<T: Serialize>(
+    uri: &Uri,
+    items: impl Iterator<Item = T>,
+    window: Window,
+) -> Response {
+    let skip = usize::try_from(window.offset).unwrap_or(usize::MAX);
+    let take = usize::try_from(window.limit).unwrap_or(usize::MAX).saturating_add(1);
+    page(uri, items.skip(skip).take(take).collect(), window.limit)
+}
+
+/// Answers with these items and no others.
+pub(super) fn whole<T: Serialize>(
+    uri: &Uri,
+    status: StatusCode,
+    data: Vec<T>,
+    has_more: bool,
+) -> Response {
+    let list = List { object: "list".into(), url: uri.path().to_owned(), has_more, data };
+    answer::json(status, &list)
+}

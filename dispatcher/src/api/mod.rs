@@ -1,0 +1,103 @@
+//! The HTTP API: partners, publishers and tools come in here.
+//!
+//! Handlers check, ask the store, and answer. They never see the engine: what they accept stands in
+//! the table of deliveries, and that is all the engine needs.
+
+mod answer;
+mod auth;
+mod body;
+mod deliveries;
+mod error;
+mod event_types;
+mod events;
+mod health;
+mod keys;
+mod list;
+mod query;
+pub mod server;
+mod settings;
+mod tenants;
+mod webhooks;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, Uri};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{delete, get, post};
+use bluum_hooks_shared::error::ErrorCode;
+use bluum_hooks_shared::header::REQUEST_ID;
+use bluum_hooks_shared::id::RequestId;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::{Instrument, debug, info_span};
+
+use self::error::ApiError;
+use crate::acceptor::Acceptor;
+use crate::context::Context;
+use crate::invalid::Invalid;
+use crate::transport::Targets;
+
+/// What handlers work with.
+#[derive(Debug)]
+pub struct Api {
+    pub context: Context,
+    pub acceptor: Acceptor,
+    /// Where webhooks may point.
+    pub targets: Targets,
+}
+
+type Shared = State<Arc<Api>>;
+
+/// Every route there is.
+pub fn router(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/v1/events", get(events::list).post(events::publish))
+        .route("/v1/events/batch", post(events::publish_batch))
+        .route("/v1/events/{id}", get(events::show))
+        .route("/v1/events/{id}/deliveries", get(deliveries::of_event))
+        .route("/v1/webhooks", get(webhooks::list).post(webhooks::create))
+        .route("/v1/webhooks/event-types", get(event_types::list))
+        .route(
+            "/v1/webhooks/{id}",
+            get(webhooks::show).patch(webhooks::update).delete(webhooks::delete),
+        )
+        .route("/v1/webhooks/{id}/deliveries", get(deliveries::of_webhook))
+        .route("/v1/deliveries/{id}", get(deliveries::show))
+        .route("/v1/tenants", get(tenants::list).post(tenants::create))
+        .route("/v1/tenants/{id}", get(tenants::show))
+        .route("/v1/keys", get(keys::list).post(keys::create))
+        .route("/v1/keys/{id}", delete(keys::revoke).get(keys::show))
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(unknown_method)
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), name_request))
+        .with_state(api)
+}
+
+/// Gives every request an id that every answer and every log line carries.
+async fn name_request(State(api): Shared, request: Request, next: Next) -> Response {
+    let Context { clock, random, .. } = &api.context;
+    let id = RequestId::new(clock.now(), random.bits());
+    let span = info_span!("request", request.id = %id);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = next.run(request).instrument(span.clone()).await;
+    debug!(parent: &span, %method, path, status = response.status().as_u16(), "answered");
+    if let Ok(value) = HeaderValue::try_from(id.to_string()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+async fn unknown_route(uri: Uri) -> ApiError {
+    let message = format!("There is no route {}; all of them begin with /v1/.", uri.path());
+    Invalid::request(ErrorCode::UnknownRoute, message).into()
+}
+
+async fn unknown_method(method: Method, uri: Uri) -> ApiError {
+    let message = format!("{} does not take {method}; see the Allow header.", uri.path());
+    Invalid::request(ErrorCode::MethodNotAllowed, message).into()
+}

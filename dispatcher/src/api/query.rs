@@ -1,0 +1,81 @@
+//! Query parameters, each by name, so that every error can name its parameter.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use axum::http::Uri;
+use bluum_hooks_shared::api::{DEFAULT_LIMIT, MAX_LIMIT};
+use bluum_hooks_shared::error::ErrorCode;
+use url::form_urlencoded;
+
+use crate::invalid::Invalid;
+
+/// The parameters of a request that have not been taken yet.
+#[derive(Debug)]
+pub(super) struct Query(BTreeMap<String, String>);
+
+/// The part of a list that was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Window {
+    pub(super) limit: u32,
+    pub(super) offset: u32,
+}
+
+impl Query {
+    pub(super) fn new(uri: &Uri) -> Self {
+        let query = uri.query().unwrap_or_default();
+        Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    }
+
+    /// A parameter as it stands.
+    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+        self.0.remove(name)
+    }
+
+    /// A parameter of some type; the type's error says what was expected.
+    pub(super) fn parsed<T>(&mut self, name: &str) -> Result<Option<T>, Invalid>
+    where
+        T: FromStr,
+        T::Err: Display,
+    {
+        let Some(text) = self.0.remove(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|error| {
+            let message = format!("'{name}' cannot be read: {error}.");
+            Invalid::field(ErrorCode::InvalidFormat, name, message)
+        })
+    }
+
+    /// `limit` and `offset`.
+    pub(super) fn window(&mut self) -> Result<Window, Invalid> {
+        let limit = self.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
+        let offset = self.number("offset", 0..=u32::MAX)?.unwrap_or(0);
+        Ok(Window { limit, offset })
+    }
+
+    fn number(
+        &mut self,
+        name: &str,
+        range: std::ops::RangeInclusive<u32>,
+    ) -> Result<Option<u32>, Invalid> {
+        let Some(text) = self.0.remove(name) else { return Ok(None) };
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.map(Some).ok_or_else(|| {
+            let (from, to) = (range.start(), range.end());
+            let message = format!("'{name}' must be a whole number from {from} to {to}.");
+            Invalid::field(ErrorCode::Validation, name, message)
+        })
+    }
+
+    /// Refuses what nobody has taken: a misspelled filter would otherwise filter nothing.
+    pub(super) fn finish(self) -> Result<(), Invalid> {
+        match self.0.into_keys().next() {
+            None => Ok(()),
+            Some(name) => Err(Invalid::field(
+                ErrorCode::Validation,
+                &name,
+                format!("This route has no parameter '{name}'."),
+            )),
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! Every command and flag, and the help that goes with it.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::failure::{Failure, Status};
+use crate::client::Client;
+use crate::config::{DEFAULT_LISTEN, Sources};
+
+const EXIT_STATUS: &str = "Exit status:
+  0  done
+  1  the environment does not let us (port in use, database cannot be opened), or a bug
+  2  arguments, settings or input that cannot be used
+  3  no credentials, or not the right ones
+  4  no such event, webhook, delivery
+  5  the daemon does not answer
+  9  the audit found a promise that is not kept
+
+Start here:  bluum-hooks demo";
+
+/// Delivers the events of a brokerage API to the partners who build on it
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, arg_required_else_help = true, after_help = EXIT_STATUS)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// One JSON object per line on stdout, nothing else there
+    #[arg(long, global = true, env = "BLUUM_HOOKS_JSON", value_parser = FalseyValueParser::new())]
+    #[arg(hide_env_values = true)]
+    pub(super) json: bool,
+    /// Where the daemon is, for commands that talk to one
+    #[arg(long, global = true, env = "BLUUM_BASE_URL", value_name = "URL")]
+    #[arg(hide_env_values = true)]
+    base_url: Option<String>,
+}
+
+impl Global {
+    /// A client with the key pair of the environment. Never from an argument: others can read
+    /// these.
+    pub(super) fn client(&self) -> Result<Client, Failure> {
+        let credential = |name: &str| {
+            env::var(name).ok().filter(|value| !value.is_empty()).ok_or_else(|| {
+                Failure::new(Status::Credentials, format!("{name} is not set"))
+                    .then("set it and its pair to what `bluum-hooks init` printed")
+            })
+        };
+        let key = credential("BLUUM_API_KEY")?;
+        let secret = credential("BLUUM_API_SECRET")?;
+        let local = format!("http://{DEFAULT_LISTEN}");
+        let base = self.base_url.as_deref().filter(|url| !url.is_empty()).unwrap_or(&local);
+        Client::new(base, &key, &secret).map_err(|error| Failure::unexpected(&error))
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Create the database, a tenant, and its first keys
+    Init(DatabaseArgs),
+    /// Run the daemon
+    Serve(ServeArgs),
+    /// Check every promise that can be read off the database, live or stopped
+    Audit(DatabaseArgs),
+    /// See it all at once: daemon, receiver and a journey of events, on a temporary database
+    Demo(DemoArgs),
+    /// Register and manage webhooks
+    #[command(subcommand, visible_alias = "webhook")]
+    Webhooks(WebhooksCommand),
+    /// Publish events and look at them
+    #[command(subcommand, visible_alias = "event")]
+    Events(EventsCommand),
+    /// See what became of deliveries
+    #[command(subcommand, visible_alias = "delivery")]
+    Deliveries(DeliveriesCommand),
+    /// Manage API keys (operators)
+    #[command(subcommand, visible_alias = "key")]
+    Keys(KeysCommand),
+    /// Manage tenants (operators)
+    #[command(subcommand, visible_alias = "tenant")]
+    Tenants(TenantsCommand),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DatabaseArgs {
+    /// The database [default: sqlite:bluum-hooks.db] [env: BLUUM_HOOKS_DATABASE]
+    #[arg(long, value_name = "URL")]
+    pub(super) database: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Each setting can also be given as BLUUM_HOOKS_<NAME>, or in the file.
+A database that does not exist is created as by `init`; its keys are printed on stderr, once.
+
+Examples:
+  bluum-hooks serve
+  bluum-hooks serve --listen 0.0.0.0:4100 --database sqlite:/var/lib/bluum/hooks.db
+  bluum-hooks serve --allow-target 127.0.0.0/8      let webhooks point to this machine")]
+pub(super) struct ServeArgs {
+    /// Where to listen; port 0 takes any [default: 127.0.0.1:4100]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// The database [default: sqlite:bluum-hooks.db]
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// A TOML file with settings, keys as flags with underscores
+    #[arg(long, value_name = "FILE", env = "BLUUM_HOOKS_CONFIG", hide_env_values = true)]
+    config: Option<PathBuf>,
+    /// Let webhooks point into this range although it is not public; repeatable
+    #[arg(long, value_name = "CIDR")]
+    allow_target: Vec<String>,
+    /// Waits between attempts [default: 1m,5m,30m,2h,8h]
+    #[arg(long, value_name = "LIST")]
+    retry_schedule: Option<String>,
+    /// How long requests under way may take at shutdown [default: 10s]
+    #[arg(long, value_name = "DURATION")]
+    grace: Option<String>,
+    /// Most deliveries under way at the same time [default: 1024]
+    #[arg(long, value_name = "N")]
+    max_in_flight: Option<String>,
+    /// Logs as JSON
+    #[arg(long)]
+    pub(super) log_json: bool,
+}
+
+impl DatabaseArgs {
+    pub(super) fn sources(&self) -> Sources {
+        let flags = self.database.iter().map(|text| ("database", text.clone())).collect();
+        Sources::new(flags, |name| env::var(name).ok(), BTreeMap::new())
+    }
+}
+
+impl ServeArgs {
+    pub(super) fn sources(&self) -> Result<Sources, Failure> {
+        let ranges = (!self.allow_target.is_empty()).then(|| self.allow_target.join(","));
+        let flags = [
+            ("listen", &self.listen),
+            ("database", &self.database),
+            ("allow_target", &ranges),
+            ("retry_schedule", &self.retry_schedule),
+            ("grace", &self.grace),
+            ("max_in_flight", &self.max_in_flight),
+        ];
+        let flags = flags.into_iter().filter_map(|(name, text)| Some((name, text.clone()?)));
+        let file = Sources::file(self.config.as_deref())?;
+        Ok(Sources::new(flags.collect(), |name| env::var(name).ok(), file))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Show the daemon's logs as well
+    #[arg(long)]
+    pub(super) logs: bool,
+}
+
+/// Which part of a list.
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// How many at most, 1 to 200
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<u32>,
+    /// Go on after this one
+    #[arg(long, value_name = "ID")]
+    pub(super) starting_after: Option<String>,
+}
+
+/// The settings of a webhook.
+#[derive(Debug, Args)]
+pub(super) struct WebhookSettings {
+    /// A name for people
+    #[arg(long)]
+    pub(super) name: Option<String>,
+    /// More words for people
+    #[arg(long)]
+    pub(super) description: Option<String>,
+    /// `object`: events about the same object wait for each other; `none`: nothing waits
+    #[arg(long, value_name = "ORDERING")]
+    pub(super) ordering: Option<String>,
+    /// How long one attempt may take, in seconds
+    #[arg(long, value_name = "N")]
+    pub(super) timeout_seconds: Option<u32>,
+    /// Waits between attempts, such as 1m,5m,30m
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(super) retry_schedule: Option<Vec<String>>,
+    /// Most requests at the same time
+    #[arg(long, value_name = "N")]
+    pub(super) max_in_flight: Option<u32>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum WebhooksCommand {
+    /// Register a URL; prints the signing secret, once
+    #[command(after_help = "Examples:
+  bluum-hooks webhooks create --url https://partner.example/hooks --events 'order.*'
+  bluum-hooks webhooks create --url http://127.0.0.1:3000/webhooks --events '*' --name laptop")]
+    Create {
+        /// Where deliveries go
+        #[arg(long)]
+        url: String,
+        /// What to subscribe to: names, 'order.*', '*'
+        #[arg(long, value_name = "LIST", value_delimiter = ',', required = true)]
+        events: Vec<String>,
+        #[command(flatten)]
+        settings: WebhookSettings,
+        /// Whose it is, with an operator's key
+        #[arg(long, value_name = "ID")]
+        tenant: Option<String>,
+    },
+    /// List webhooks
+    List(ListArgs),
+    /// Show one webhook
+    Show {
+        /// The webhook, wh_…
+        id: String,
+    },
+    /// Change a webhook; what is not named stays
+    #[command(after_help = "Examples:
+  bluum-hooks webhooks update wh_… --status inactive      pause it: what arrives is parked
+  bluum-hooks webhooks update wh_… --events 'order.*,deposit.completed'")]
+    Update {
+        /// The webhook, wh_…
+        id: String,
+        /// Where deliveries go
+        #[arg(long)]
+        url: Option<String>,
+        /// What to subscribe to
+        #[arg(long, value_name = "LIST", value_delimiter = ',')]
+        events: Option<Vec<String>>,
+        /// `active`, or `inactive` to pause it
+        #[arg(long)]
+        status: Option<String>,
+        #[command(flatten)]
+        settings: WebhookSettings,
+    },
+    /// Delete a webhook; what it is owed is parked
+    Delete {
+        /// The webhook, wh_…
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum EventsCommand {
+    /// Publish an event
+    #[command(after_help = "Examples:
+  bluum-hooks events publish order.filled                       the catalogue's example
+  bluum-hooks events publish order.filled --data @order.json
+  jq .deposit data.json | bluum-hooks events publish deposit.completed --data -")]
+    Publish {
+        /// The event type
+        event: String,
+        /// The resource: JSON, @FILE, or - for stdin [default: the catalogue's example]
+        #[arg(long, value_name = "JSON")]
+        data: Option<String>,
+        /// Whom it is for, with an operator's key; may be left out if there is only one tenant
+        #[arg(long, value_name = "ID")]
+        tenant: Option<String>,
+        /// The investor concerned
+        #[arg(long, value_name = "ID")]
+        investor_id: Option<String>,
+        /// What to wait in line by [default: the id in the data]
+        #[arg(long, value_name = "KEY")]
+        ordering_key: Option<String>,
+        /// When it happened, RFC 3339 [default: now]
+        #[arg(long, value_name = "TIME")]
+        timestamp: Option<String>,
+    },
+    /// List events in the order in which they were accepted
+    List {
+        #[command(flatten)]
+        list: ListArgs,
+        /// Only this type
+        #[arg(long, value_name = "NAME")]
+        event: Option<String>,
+        /// Whose, with an operator's key
+        #[arg(long, value_name = "ID")]
+        tenant: Option<String>,
+    },
+    /// Show one event, and what became of it
+    Show {
+        /// The event, evt_…
+        id: String,
+    },
+    /// List the event types there are
+    Types,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DeliveriesCommand {
+    /// List the deliveries of a webhook, newest first
+    List {
+        /// The webhook, wh_…
+        webhook: String,
+        #[command(flatten)]
+        list: ListArgs,
+        /// Only those that are queued, waiting, leased, delivered or parked
+        #[arg(long)]
+        status: Option<String>,
+        /// Only this event type
+        #[arg(long, value_name = "NAME")]
+        event: Option<String>,
+    },
+    /// Show one delivery with every attempt
+    Show {
+        /// The delivery, dlv_…
+        id: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum RoleArg {
+    Operator,
+    Tenant,
+    Investor,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeysCommand {
+    /// Create a key; prints its secret, once
+    #[command(after_help = "Examples:
+  bluum-hooks keys create --role tenant --tenant tnt_…
+  bluum-hooks keys create --role operator --live")]
+    Create {
+        /// What it may do
+        #[arg(long)]
+        role: RoleArg,
+        /// Whose it is; may be left out if there is only one tenant
+        #[arg(long, value_name = "ID")]
+        tenant: Option<String>,
+        /// Whose it is, for an investor's key
+        #[arg(long, value_name = "ID")]
+        investor_id: Option<String>,
+        /// For production; otherwise of the same mode as the key that creates it
+        #[arg(long)]
+        live: bool,
+        /// A name for people
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// List keys
+    List(ListArgs),
+    /// Make a key useless from now on
+    Revoke {
+        /// The key, apk_…
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TenantsCommand {
+    /// Create a tenant
+    Create {
+        /// A name for people
+        name: String,
+    },
+    /// List tenants
+    List(ListArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,118 @@
+//! A running daemon: the one place that puts the concrete parts together.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::failure::{Failure, Status};
+use super::init::{self, Credentials};
+use crate::acceptor::Acceptor;
+use crate::api::{self, Api};
+use crate::bell::Bell;
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::context::Context;
+use crate::engine::Engine;
+use crate::outbox::Outbox;
+use crate::random::{Random, SystemRandom};
+use crate::shutdown::Shutdown;
+use crate::slots::Slots;
+use crate::store::sqlite::SqliteStore;
+use crate::transport::Targets;
+use crate::transport::http::HttpTransport;
+
+/// The tasks of a daemon, and how to end them.
+pub(super) struct Daemon {
+    pub(super) address: SocketAddr,
+    /// If the database was new: its keys, to be shown once.
+    pub(super) credentials: Option<Credentials>,
+    context: Context,
+    tasks: JoinSet<()>,
+}
+
+impl Daemon {
+    /// Opens the database, binds, and starts. Nothing is bound before the database is open.
+    pub(super) async fn start(config: Config) -> Result<Self, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let random: Arc<dyn Random> = Arc::new(SystemRandom);
+        let targets = Targets::new(config.allow_target);
+        let transport = HttpTransport::new(targets.clone())
+            .map_err(|error| Failure::new(Status::Failed, error.to_string()))?;
+        let store = SqliteStore::open(&config.database.path, clock.now()).await?;
+        let credentials = init::if_new(&store, clock.now(), &*random).await?;
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(|error| cannot_listen(config.listen, &error))?;
+        let address = listener.local_addr().map_err(|error| Failure::unexpected(&error))?;
+
+        let bell = Bell::default();
+        let slots = Slots::new(config.max_in_flight, bell.clone());
+        let shutdown = Shutdown::default();
+        let context = Context { store: Arc::new(store), clock, random, slots, bell, shutdown };
+        let mut tasks = JoinSet::new();
+        let (work, handed_over) = mpsc::unbounded_channel();
+        let engine = Engine {
+            context: context.clone(),
+            transport: Arc::new(transport),
+            schedule: config.retry_schedule,
+        };
+        tasks.spawn(engine.run(handed_over));
+        tasks.spawn(Outbox { context: context.clone(), work: work.clone() }.run());
+        let (acceptor, committer) = Acceptor::new(context.clone(), work);
+        tasks.spawn(committer.run());
+        let api = Arc::new(Api { context: context.clone(), acceptor, targets });
+        tasks.spawn(api::server::serve(listener, api::router(api), context.clone()));
+        Ok(Self { address, credentials, context, tasks })
+    }
+
+    /// Stops in three stages: intake at once, the rest after `grace` or when `hurry` resolves.
+    pub(super) async fn stop(mut self, grace: Duration, hurry: impl Future<Output = ()>) {
+        let Context { clock, shutdown, .. } = &self.context;
+        shutdown.stop_intake();
+        let finished = async {
+            while let Some(task) = self.tasks.join_next().await {
+                report(task);
+            }
+        };
+        tokio::pin!(finished);
+        tokio::select! {
+            () = &mut finished => return,
+            () = clock.sleep_until(clock.now().plus(grace)) => {
+                tracing::warn!("the grace period is over; giving back what is still in flight");
+            }
+            () = hurry => tracing::warn!("asked again; giving back what is still in flight"),
+        }
+        shutdown.abandon();
+        finished.await;
+    }
+
+    /// Resolves when a task ends that should not: something is broken beyond repair.
+    pub(super) async fn broken(&mut self) {
+        if let Some(task) = self.tasks.join_next().await {
+            report(task);
+        }
+    }
+}
+
+fn report(task: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = task {
+        tracing::error!(%error, "a part of the daemon died; please report this");
+    }
+}
+
+fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
+    let next = match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            "another process has this port: stop it, or choose another with --listen"
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need privileges: choose another with --listen"
+        }
+        _ => "choose another address with --listen",
+    };
+    Failure::new(Status::Failed, format!("cannot listen on {address}: {error}")).then(next)
+}

@@ -1,0 +1,113 @@
+//! What went wrong, what to try, and the exit status that says so to a script.
+
+use std::error::Error;
+use std::fmt;
+use std::process::ExitCode;
+
+use crate::client::ClientError;
+use crate::config::ConfigError;
+use crate::store::sqlite::OpenError;
+use crate::telemetry::Chain;
+
+/// Exit statuses; `--help` lists them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    /// The environment does not let us: a port in use, a database that cannot be opened. Or a bug.
+    Failed = 1,
+    /// Arguments, settings or input that cannot be used.
+    Usage = 2,
+    /// No credentials, or not the right ones.
+    Credentials = 3,
+    /// No such event, webhook, delivery.
+    NotFound = 4,
+    /// The daemon does not answer, or cannot answer now.
+    Unreachable = 5,
+    /// The audit found a promise that is not kept.
+    Violated = 9,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(status as u8)
+    }
+}
+
+/// One line for a person, one number for a script.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) status: Status,
+    message: String,
+    next: Option<String>,
+}
+
+impl Failure {
+    pub(super) fn new(status: Status, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), next: None }
+    }
+
+    /// What to try next.
+    #[must_use]
+    pub(super) fn then(self, next: impl Into<String>) -> Self {
+        Self { next: Some(next.into()), ..self }
+    }
+
+    pub(super) fn unexpected(error: &(dyn Error + 'static)) -> Self {
+        Self::new(Status::Failed, Chain(error).to_string())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message.trim_end_matches('.'))?;
+        match &self.next {
+            Some(next) => write!(f, "; {next}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(Status::Usage, error.to_string())
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let next = match &error {
+            OpenError::InUse { .. } => "stop the other one, or choose another --database",
+            OpenError::Unusable { .. } => {
+                "check that the folder exists and may be written, or choose another --database"
+            }
+        };
+        Self::new(Status::Failed, Chain(&error).to_string()).then(next)
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let message = error.to_string();
+        match error {
+            ClientError::Unreachable { .. } => Self::new(Status::Unreachable, message)
+                .then("is `bluum-hooks serve` running? see BLUUM_BASE_URL"),
+            ClientError::Strange { .. } => Self::new(Status::Unreachable, message),
+            ClientError::BadBase(_) => Self::new(Status::Usage, message),
+            ClientError::Refused { status, detail } => {
+                let failure = Self::new(refusal(status), format!("{message} ({})", detail.code));
+                match status {
+                    401 => failure.then("check BLUUM_API_KEY and BLUUM_API_SECRET"),
+                    _ => failure,
+                }
+            }
+        }
+    }
+}
+
+fn refusal(status: u16) -> Status {
+    match status {
+        401 | 403 => Status::Credentials,
+        404 => Status::NotFound,
+        429 | 500.. => Status::Unreachable,
+        _ => Status::Usage,
+    }
+}

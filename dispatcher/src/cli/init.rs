@@ -1,0 +1,105 @@
+//! `init`: a database, a tenant, and the first keys.
+
+use bluum_hooks_shared::api::Role;
+use bluum_hooks_shared::id::{KeyId, TenantId};
+use bluum_hooks_shared::time::Timestamp;
+use serde::Serialize;
+
+use super::args::DatabaseArgs;
+use super::failure::{Failure, Status};
+use super::print::Printer;
+use crate::clock::{Clock, SystemClock};
+use crate::config;
+use crate::credentials::NewKey;
+use crate::random::{Random, SystemRandom};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, StoreError, Tenant};
+
+/// What a new database begins with. Shown once.
+#[derive(Debug, Serialize)]
+pub(super) struct Credentials {
+    pub(super) operator: KeyPair,
+    pub(super) tenant: TenantCredentials,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct KeyPair {
+    pub(super) api_key: KeyId,
+    pub(super) api_secret: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct TenantCredentials {
+    pub(super) id: TenantId,
+    #[serde(flatten)]
+    pub(super) key: KeyPair,
+}
+
+pub(super) async fn run(args: &DatabaseArgs, printer: Printer) -> Result<(), Failure> {
+    let database = config::database(&args.sources())?;
+    let clock = SystemClock::new();
+    let store = SqliteStore::open(&database.path, clock.now()).await?;
+    let made = if_new(&store, clock.now(), &SystemRandom).await?;
+    let credentials = made.ok_or_else(|| {
+        let there = format!("{} is a database already", database.path.display());
+        Failure::new(Status::Failed, there)
+            .then("its keys were shown when it was made; `bluum-hooks keys create` makes more")
+    })?;
+    printer.line(&credentials.to_text(), &credentials);
+    Ok(())
+}
+
+/// Fills a database that has no tenant and no key yet.
+pub(super) async fn if_new(
+    store: &SqliteStore,
+    now: Timestamp,
+    random: &dyn Random,
+) -> Result<Option<Credentials>, Failure> {
+    let registry = store.registry();
+    if registry.tenants().next().is_some() || registry.keys().next().is_some() {
+        return Ok(None);
+    }
+    let failed = |error: StoreError| Failure::unexpected(&error);
+    let id = TenantId::new(now, random.bits());
+    let tenant =
+        Tenant { id, name: "First tenant".into(), metadata: Default::default(), created_at: now };
+    store.add_tenant(tenant).await.map_err(failed)?;
+    let operator = make(store, Role::Operator, None, now, random).await.map_err(failed)?;
+    let key = make(store, Role::Tenant, Some(id), now, random).await.map_err(failed)?;
+    Ok(Some(Credentials { operator, tenant: TenantCredentials { id, key } }))
+}
+
+async fn make(
+    store: &SqliteStore,
+    role: Role,
+    tenant: Option<TenantId>,
+    now: Timestamp,
+    random: &dyn Random,
+) -> Result<KeyPair, StoreError> {
+    let name = Some("made by init".to_owned());
+    let new = NewKey { role, tenant, investor_id: None, livemode: false, name };
+    let (key, api_secret) = new.make(now, random);
+    let api_key = key.id;
+    store.add_key(key).await?;
+    Ok(KeyPair { api_key, api_secret })
+}
+
+impl Credentials {
+    /// For people: lines to paste into a shell.
+    pub(super) fn to_text(&self) -> String {
+        let pair = |pair: &KeyPair| {
+            format!(
+                "  export BLUUM_API_KEY={}\n  export BLUUM_API_SECRET={}",
+                pair.api_key, pair.api_secret
+            )
+        };
+        format!(
+            "These keys are for the sandbox and are shown only now.\n\n\
+             Operator (publishes events, manages tenants and keys):\n{}\n\n\
+             Tenant {} (its webhooks, events and deliveries):\n{}",
+            pair(&self.operator),
+            self.tenant.id,
+            pair(&self.tenant.key)
+        )
+    }
+}

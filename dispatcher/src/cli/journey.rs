@@ -1,0 +1,108 @@
+//! The story that the demo tells: an investor joins, pays in, buys, and takes money out.
+
+use bluum_hooks_receiver::{Data, Decimal, Event};
+
+/// The events, in the order in which they happen. The catalogue's examples are one story.
+pub(super) const JOURNEY: [&str; 9] = [
+    "account.created",
+    "kyc.decided",
+    "transfer.deposit.initiated",
+    "deposit.completed",
+    "order.accepted",
+    "order.partially_filled",
+    "order.filled",
+    "transfer.withdrawal.initiated",
+    "withdrawal.completed",
+];
+
+/// What a partner's books say after the events it has received.
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    deposited: Decimal,
+    bought: Decimal,
+    withdrawn: Decimal,
+}
+
+impl Books {
+    /// Enters an event. `None` if its amounts cannot be read.
+    pub(super) fn enter(&mut self, event: &Event) -> Option<()> {
+        match (event.name.as_str(), &event.data) {
+            ("deposit.completed", Data::Deposit(deposit)) => {
+                self.deposited = self.deposited.checked_add(deposit.amount?)?;
+            }
+            ("order.filled", Data::Order(order)) => {
+                self.bought = self.bought.checked_add(order.filled_value()?)?;
+            }
+            ("withdrawal.completed", Data::Withdrawal(withdrawal)) => {
+                self.withdrawn = self.withdrawn.checked_add(withdrawal.amount?)?;
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// The cash that is left.
+    pub(super) fn balance(&self) -> Option<Decimal> {
+        self.deposited.checked_sub(self.bought)?.checked_sub(self.withdrawn)
+    }
+
+    /// The sum as a line.
+    pub(super) fn to_text(&self) -> String {
+        let balance = self.balance().map_or_else(|| "?".to_owned(), |left| left.to_string());
+        format!(
+            "deposited {} - bought {} - withdrew {} = {balance} USD in the wallet",
+            self.deposited, self.bought, self.withdrawn
+        )
+    }
+}
+
+/// What happened, in a few words.
+pub(super) fn summary(event: &Event) -> String {
+    let amount = |amount: Option<Decimal>| amount.map_or_else(String::new, |a| format!("{a} USD "));
+    match &event.data {
+        Data::Order(order) => {
+            let (Some(quantity), Some(symbol)) = (order.quantity, order.symbol.as_deref()) else {
+                return order.status.to_string();
+            };
+            match (order.filled_quantity, order.average_price) {
+                (Some(filled), Some(price)) if filled != Decimal::ZERO => {
+                    format!("{filled} of {quantity} {symbol} at {price}, {}", order.status)
+                }
+                _ => format!("{quantity} {symbol}, {}", order.status),
+            }
+        }
+        Data::Deposit(deposit) => format!("{}{}", amount(deposit.amount), deposit.status),
+        Data::Withdrawal(withdrawal) => {
+            format!("{}{}", amount(withdrawal.amount), withdrawal.status)
+        }
+        Data::KycDecision(decision) => decision.status.to_string(),
+        Data::Account(account) => account.status.to_string(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bluum_hooks_shared::id::EventId;
+    use bluum_hooks_shared::time::Timestamp;
+    use bluum_hooks_shared::{catalogue, event};
+
+    use super::*;
+
+    #[test]
+    fn the_amounts_of_the_story_add_up() {
+        let mut books = Books::default();
+        let at = Timestamp::from_unix_seconds(1_781_533_815);
+        for name in JOURNEY {
+            let data = catalogue::find(name).unwrap().compact_example();
+            let body = event::render(EventId::new(at, 0), false, name, at, at, None, &data);
+            let event = Event::parse(body.as_bytes()).unwrap();
+            books.enter(&event).unwrap();
+            assert!(!summary(&event).is_empty(), "{name}");
+        }
+        assert_eq!(
+            books.to_text(),
+            "deposited 5000.00 - bought 1785.00 - withdrew 1200.00 = 2015.00 USD in the wallet"
+        );
+    }
+}

@@ -1,0 +1,54 @@
+//! The command line. Everything but `serve`, `init`, `audit` and `demo` is a client of the HTTP API.
+
+mod args;
+mod audit;
+mod daemon;
+mod deliveries;
+mod demo;
+mod events;
+mod failure;
+mod init;
+mod journey;
+mod keys;
+mod print;
+mod query;
+mod serve;
+mod tenants;
+mod webhooks;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::args::{Cli, Command};
+use self::failure::Failure;
+use self::print::Printer;
+
+/// Reads the arguments, runs the command, and turns what went wrong into a line and a status.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let printer = Printer::new(cli.global.json);
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return printer.failure(&Failure::unexpected(&error)),
+    };
+    match runtime.block_on(run(cli, printer)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => printer.failure(&failure),
+    }
+}
+
+async fn run(cli: Cli, printer: Printer) -> Result<(), Failure> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Init(args) => init::run(&args, printer).await,
+        Command::Serve(args) => serve::run(&args, printer).await,
+        Command::Audit(args) => audit::run(&args, printer).await,
+        Command::Demo(args) => demo::run(&args, printer).await,
+        Command::Webhooks(command) => webhooks::run(command, &global.client()?, printer).await,
+        Command::Events(command) => events::run(command, &global.client()?, printer).await,
+        Command::Deliveries(command) => deliveries::run(command, &global.client()?, printer).await,
+        Command::Keys(command) => keys::run(command, &global.client()?, printer).await,
+        Command::Tenants(command) => tenants::run(command, &global.client()?, printer).await,
+    }
+}

@@ -1,0 +1,91 @@
+//! The only place that prints. The product goes to stdout, talk to stderr.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+use serde_json::json;
+
+use super::failure::Failure;
+
+/// How to print: for people, or one JSON object a line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Printer {
+    pub(super) json: bool,
+}
+
+impl Printer {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// The answer as it came, or what `text` makes of it for people.
+    pub(super) fn answer(self, answer: &[u8], text: impl FnOnce() -> String) {
+        if self.json {
+            out(&String::from_utf8_lossy(answer));
+        } else {
+            out(&text());
+        }
+    }
+
+    /// A line of the product.
+    pub(super) fn line(self, text: &str, json: &impl Serialize) {
+        if self.json {
+            out(&serde_json::to_string(json).unwrap_or_default());
+        } else {
+            out(text);
+        }
+    }
+
+    /// A line beside the product.
+    pub(super) fn talk(self, text: &str) {
+        // Nobody listens: nothing to be done.
+        let _ = writeln!(io::stderr(), "{text}");
+    }
+
+    /// What went wrong, in one line.
+    pub(super) fn failure(self, failure: &Failure) -> ExitCode {
+        if self.json {
+            let exit = failure.status as u8;
+            let error = json!({"error": {"message": failure.to_string(), "exit": exit}});
+            self.talk(&error.to_string());
+        } else {
+            self.talk(&format!("error: {failure}"));
+        }
+        failure.status.into()
+    }
+}
+
+/// Ends quietly when the reader has gone away, as `head` does.
+fn out(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+}
+
+/// Columns with a heading each, fitted to the terminal.
+pub(super) fn table<const N: usize>(
+    headings: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(headings);
+    rows.into_iter().for_each(|row| {
+        table.add_row(row);
+    });
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// Names and values below each other.
+pub(super) fn facts(facts: &[(&str, String)]) -> String {
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines: Vec<_> =
+        facts.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
+    lines.join("\n")
+}
+
+/// A value that may be missing.
+pub(super) fn or_dash<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}

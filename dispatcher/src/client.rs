@@ -1,0 +1,115 @@
+//! A client of our own API, for the command line.
+
+use std::io;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bluum_hooks_shared::error::{ErrorBody, ErrorDetail};
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request};
+use http_body_util::{BodyExt, Full};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::telemetry::Chain;
+
+/// Speaks to one daemon with one key.
+#[derive(Debug, Clone)]
+pub struct Client {
+    base: String,
+    authorization: HeaderValue,
+    http: HttpClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+/// Why a request brought nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("cannot reach {base}: {cause}")]
+    Unreachable { base: String, cause: String },
+    /// The daemon said no.
+    #[error("{}", .detail.message)]
+    Refused { status: u16, detail: Box<ErrorDetail> },
+    /// Something answered, but not this API.
+    #[error("{base} answered {status}, and not as this API does; is it the daemon?")]
+    Strange { base: String, status: u16 },
+    #[error("{0} is not a base URL; write 'http://127.0.0.1:4100'")]
+    BadBase(String),
+}
+
+impl Client {
+    /// `base` with or without `/v1`.
+    pub fn new(base: &str, key: &str, secret: &str) -> io::Result<Self> {
+        let base = base.trim_end_matches('/');
+        let base = base.strip_suffix("/v1").unwrap_or(base).to_owned();
+        let basic = format!("Basic {}", STANDARD.encode(format!("{key}:{secret}")));
+        let mut authorization = HeaderValue::try_from(basic).map_err(io::Error::other)?;
+        authorization.set_sensitive(true);
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new()
+            .with_native_roots()?
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(tcp);
+        let http = HttpClient::builder(TokioExecutor::new()).build(connector);
+        Ok(Self { base, authorization, http })
+    }
+
+    pub async fn get(&self, path: &str) -> Result<Bytes, ClientError> {
+        self.send(Method::GET, path, Bytes::new()).await
+    }
+
+    pub async fn post(&self, path: &str, body: &impl Serialize) -> Result<Bytes, ClientError> {
+        self.send(Method::POST, path, json(body)).await
+    }
+
+    pub async fn patch(&self, path: &str, body: &impl Serialize) -> Result<Bytes, ClientError> {
+        self.send(Method::PATCH, path, json(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Result<Bytes, ClientError> {
+        self.send(Method::DELETE, path, Bytes::new()).await
+    }
+
+    /// Reads an answer that [`Client::get`] and the others brought.
+    pub fn read<T: DeserializeOwned>(&self, answer: &[u8]) -> Result<T, ClientError> {
+        serde_json::from_slice(answer)
+            .map_err(|_| ClientError::Strange { base: self.base.clone(), status: 200 })
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, ClientError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header(AUTHORIZATION, &self.authorization)
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(|_| ClientError::BadBase(self.base.clone()))?;
+        let unreachable = |error: &(dyn std::error::Error + 'static)| ClientError::Unreachable {
+            base: self.base.clone(),
+            cause: Chain(error).to_string(),
+        };
+        let answer = self.http.request(request).await.map_err(|error| unreachable(&error))?;
+        let status = answer.status();
+        let body = answer.into_body().collect().await.map_err(|error| unreachable(&error))?;
+        let body = body.to_bytes();
+        if status.is_success() {
+            return Ok(body);
+        }
+        let status = status.as_u16();
+        match serde_json::from_slice::<ErrorBody>(&body) {
+            Ok(ErrorBody { error }) => Err(ClientError::Refused { status, detail: error.into() }),
+            Err(_) => Err(ClientError::Strange { base: self.base.clone(), status }),
+        }
+    }
+}
+
+/// Our own types, which are always JSON.
+fn json(body: &impl Serialize) -> Bytes {
+    serde_json::to_vec(body).unwrap_or_default().into()
+}

@@ -1,0 +1,160 @@
+//! One attempt: sign, send, judge, step, observe. Loading was claiming; recording comes after.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::header::{CONTENT_TYPE, USER_AGENT};
+use ::http::{HeaderMap, HeaderName, HeaderValue};
+use bluum_hooks_shared::header;
+use bluum_hooks_shared::id::AttemptId;
+use bluum_hooks_shared::time::Timestamp;
+use tracing::{debug, info, warn};
+
+use super::Engine;
+use crate::policy::judge::{Verdict, judge};
+use crate::policy::state::{Input, Progress, State, step};
+use crate::store::{Claimed, NewAttempt, Report, Webhook};
+use crate::transport::{Answer, Request, SendError};
+
+const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("Bluum-Hooks/", env!("CARGO_PKG_VERSION")));
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Makes the request that is owed, and says what came of it.
+pub(super) async fn attempt(engine: &Engine, claimed: Claimed) -> Report {
+    if let Some(reason) = claimed.webhook.stopped() {
+        return decide(engine, claimed, Input::WebhookStopped(reason), None);
+    }
+    let started_at = engine.context.clock.now();
+    let began = engine.context.clock.monotonic();
+    let request = sign(&claimed, started_at);
+    let outcome = tokio::select! {
+        biased;
+        () = engine.context.shutdown.abandoned() => None,
+        outcome = engine.transport.send(request) => Some(outcome),
+    };
+    let Some(outcome) = outcome else {
+        return decide(engine, claimed, Input::GivenBack, None);
+    };
+    let duration = engine.context.clock.monotonic().saturating_sub(began);
+    let verdict = verdict(&outcome, engine.context.clock.now());
+    let id = AttemptId::new(started_at, engine.context.random.bits());
+    let attempt = describe(id, started_at, duration, outcome);
+    decide(engine, claimed, Input::Attempted(verdict), Some(attempt))
+}
+
+/// The request, with a signature over this moment.
+fn sign(claimed: &Claimed, now: Timestamp) -> Request {
+    let webhook = &claimed.webhook;
+    let mut headers = own_headers(webhook);
+    let event = claimed.event.to_string();
+    let signature = webhook.sign(&event, now, &claimed.body);
+    for (name, value) in [
+        (header::WEBHOOK_ID, event),
+        (header::WEBHOOK_TIMESTAMP, now.as_unix_seconds().to_string()),
+        (header::WEBHOOK_SIGNATURE, signature),
+        (header::WEBHOOK_SEQUENCE, claimed.sequence.to_string()),
+        (header::WEBHOOK_ATTEMPT, (claimed.progress.attempts + 1).to_string()),
+    ] {
+        // Digits, ids and base64: always a header value.
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(USER_AGENT, AGENT);
+    Request {
+        url: webhook.settings.url.clone(),
+        headers,
+        body: claimed.body.clone(),
+        timeout: webhook.settings.timeout,
+    }
+}
+
+/// The headers that the partner asked for; ours come after and win.
+fn own_headers(webhook: &Webhook) -> HeaderMap {
+    let own = webhook.settings.headers.iter();
+    own.filter_map(|(name, value)| {
+        Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
+    })
+    .collect()
+}
+
+fn verdict(outcome: &Result<Answer, SendError>, now: Timestamp) -> Verdict {
+    match outcome {
+        Ok(answer) => judge(Some(answer.status), answer.retry_after.as_deref(), now),
+        Err(_) => judge(None, None, now),
+    }
+}
+
+fn describe(
+    id: AttemptId,
+    started_at: Timestamp,
+    duration: Duration,
+    outcome: Result<Answer, SendError>,
+) -> NewAttempt {
+    let attempt =
+        NewAttempt { id, started_at, duration, status: None, error: None, response_body: None };
+    match outcome {
+        Err(error) => NewAttempt { error: Some(error.to_string()), ..attempt },
+        Ok(Answer { status, body, .. }) => NewAttempt {
+            status: Some(status),
+            error: (!(200..300).contains(&status)).then(|| refusal(status)),
+            response_body: text(&body),
+            ..attempt
+        },
+    }
+}
+
+fn refusal(status: u16) -> String {
+    match status {
+        300..=399 => format!("answered {status}; redirects are not followed"),
+        _ => format!("answered {status}"),
+    }
+}
+
+/// The body as far as it is text; a character cut in half at the end is left out.
+fn text(body: &[u8]) -> Option<String> {
+    let valid = match std::str::from_utf8(body) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&body[..error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return None,
+    };
+    let text = valid.replace('\0', "");
+    (!text.is_empty()).then_some(text)
+}
+
+fn decide(engine: &Engine, claimed: Claimed, input: Input, attempt: Option<NewAttempt>) -> Report {
+    let schedule = claimed.webhook.settings.retry_schedule.as_ref().unwrap_or(&engine.schedule);
+    let (now, jitter) = (engine.context.clock.now(), engine.context.random.unit());
+    let after = step(claimed.progress, input, now, schedule, jitter).unwrap_or_else(|refused| {
+        // Only a leased delivery is attempted, and that takes each of these inputs.
+        warn!(delivery.id = %claimed.id, %refused, "impossible; giving the delivery back");
+        Progress { state: State::Waiting { due_at: now }, ..claimed.progress }
+    });
+    observe(&claimed, &after, attempt.as_ref());
+    let hand_on = engine.hands_on(claimed.webhook.number);
+    Report { claimed, after, attempt, hand_on }
+}
+
+/// A receiver's failure is an ordinary outcome; giving up on a delivery is news.
+fn observe(claimed: &Claimed, after: &Progress, attempt: Option<&NewAttempt>) {
+    let webhook: &Arc<Webhook> = &claimed.webhook;
+    let status = attempt.and_then(|attempt| attempt.status);
+    let error = attempt.and_then(|attempt| attempt.error.as_deref());
+    match after.state {
+        State::Delivered { .. } => debug!(
+            delivery.id = %claimed.id, webhook.id = %webhook.settings.id, status, "delivered"
+        ),
+        State::Waiting { due_at } => info!(
+            delivery.id = %claimed.id, webhook.id = %webhook.settings.id, status, error,
+            failures = after.failures, due_at = %due_at, "not delivered; trying again"
+        ),
+        _ => warn!(
+            delivery.id = %claimed.id, webhook.id = %webhook.settings.id, status, error,
+            reason = after.state.reason().map(|reason| reason.as_str()), "parked"
+        ),
+    }
+}

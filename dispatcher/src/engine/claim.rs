@@ -1,0 +1,41 @@
+//! The claimer: looks for what is due, woken by a bell and by a timer.
+
+use std::time::Duration;
+
+use tracing::error;
+
+use super::Attempts;
+use crate::telemetry::Chain;
+
+/// How many deliveries of one webhook are claimed before the others have had their turn.
+const PER_WEBHOOK: usize = 32;
+/// How long to sleep at most, whatever was said about the next due time.
+const SAFETY_NET: Duration = Duration::from_secs(5);
+/// How long to wait after the database refused.
+const AFTER_ERROR: Duration = Duration::from_secs(1);
+
+pub(super) async fn run(attempts: Attempts) {
+    let context = attempts.engine.context.clone();
+    while !context.shutdown.is_intake_stopped() {
+        let now = context.clock.now();
+        let wake_at = match context.store.claim_due(PER_WEBHOOK, &context.slots, now).await {
+            Ok(due) if due.work.is_empty() => {
+                let net = now.plus(SAFETY_NET);
+                due.next_due.map_or(net, |next| next.min(net))
+            }
+            Ok(due) => {
+                due.work.into_iter().for_each(|work| attempts.start(work));
+                continue;
+            }
+            Err(failure) => {
+                error!(error = %Chain(&failure), "cannot claim deliveries; trying again");
+                now.plus(AFTER_ERROR)
+            }
+        };
+        tokio::select! {
+            () = context.bell.heard() => {}
+            () = context.clock.sleep_until(wake_at) => {}
+            () = context.shutdown.intake_stopped() => {}
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The recorder: writes what came of attempts, many in one commit, and starts the next in line.
+//!
+//! Nothing that happened is forgotten while the process lives: if the database refuses, the
+//! reports are kept, their slots with them, and tried again. So a full disk slows the engine to a
+//! halt and loses nothing.
+
+use std::time::Duration;
+
+use bluum_hooks_shared::api::WebhookStatus;
+use bluum_hooks_shared::id::WebhookId;
+use tokio::sync::mpsc;
+use tracing::{error, warn};
+
+use super::{Engine, Outcome, WeakAttempts};
+use crate::policy::state::{Input, ParkReason, step};
+use crate::slots::Slot;
+use crate::store::{Claimed, Recorded, Report, Work};
+use crate::telemetry::Chain;
+
+/// Reports in one commit at most.
+const MAX_BATCH: usize = 1024;
+/// How long to wait after the database refused.
+const AFTER_ERROR: Duration = Duration::from_millis(250);
+
+pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiver<Outcome>) {
+    let engine = &attempts.engine;
+    let mut pending: Vec<Outcome> = Vec::new();
+    loop {
+        if pending.is_empty() {
+            match inbox.recv().await {
+                Some(outcome) => pending.push(outcome),
+                None => return,
+            }
+        }
+        while pending.len() < MAX_BATCH
+            && let Ok(outcome) = inbox.try_recv()
+        {
+            pending.push(outcome);
+        }
+        let (reports, slots): (Vec<Report>, Vec<Slot>) =
+            pending.drain(..).map(|outcome| (outcome.report, outcome.slot)).unzip();
+        let Some(recorded) = record(engine, &reports).await else { return };
+        disable_gone(engine, &reports).await;
+        // The claimer may be asleep until later than the earliest of these retries.
+        if reports.iter().any(|report| report.after.state.due_at().is_some()) {
+            engine.context.bell.ring();
+        }
+        for ((report, recorded), slot) in reports.iter().zip(recorded).zip(slots) {
+            match recorded {
+                Recorded::Applied { successor: None } => {}
+                Recorded::Applied { successor: Some(claimed) } => match attempts.upgrade() {
+                    Some(running) => running.start(Work { claimed, slot }),
+                    None => pending.push(give_back(engine, claimed, slot)),
+                },
+                Recorded::Stale => warn!(
+                    delivery.id = %report.claimed.id, claim = report.claimed.progress.claim,
+                    "an answer came after the lease had run out; not recorded"
+                ),
+            }
+        }
+    }
+}
+
+/// Tries until the database takes it. `None` if it does not before the process must end: then the
+/// deliveries are as if the process had died.
+async fn record(engine: &Engine, reports: &[Report]) -> Option<Vec<Recorded>> {
+    loop {
+        let now = engine.context.clock.now();
+        match engine.context.store.record(reports, now).await {
+            Ok(recorded) => return Some(recorded),
+            Err(failure) => error!(
+                error = %Chain(&failure), reports = reports.len(), "cannot record; trying again"
+            ),
+        }
+        tokio::select! {
+            biased;
+            () = engine.context.shutdown.abandoned() => return None,
+            () = engine.context.clock.sleep_until(now.plus(AFTER_ERROR)) => {}
+        }
+    }
+}
+
+/// A delivery claimed at the moment of shutdown, put back.
+fn give_back(engine: &Engine, claimed: Claimed, slot: Slot) -> Outcome {
+    let now = engine.context.clock.now();
+    let given_back = step(claimed.progress, Input::GivenBack, now, &engine.schedule, 0.0);
+    let after = given_back.unwrap_or(claimed.progress);
+    Outcome { report: Report { claimed, after, attempt: None, hand_on: false }, slot }
+}
+
+/// 410 stops the whole webhook. If this is lost in a crash, the next delivery will say it again.
+async fn disable_gone(engine: &Engine, reports: &[Report]) {
+    let gone = reports
+        .iter()
+        .filter(|report| report.after.state.reason() == Some(ParkReason::Gone))
+        .map(|report| report.claimed.webhook.settings.id);
+    let mut gone: Vec<WebhookId> = gone.collect();
+    gone.dedup();
+    for id in gone {
+        let disable = Box::new(|settings: &mut crate::store::WebhookDraft| {
+            settings.status = WebhookStatus::Disabled;
+            settings.status_reason = Some(ParkReason::Gone.as_str().to_owned());
+        });
+        match engine.context.store.change_webhook(id, disable, engine.context.clock.now()).await {
+            Ok(_) => warn!(webhook.id = %id, "the receiver answered 410; webhook disabled"),
+            Err(failure) => {
+                error!(webhook.id = %id, error = %Chain(&failure), "cannot disable the webhook");
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! A JSON object, field by field, so that every error can name its field.
+
+use std::collections::BTreeMap;
+
+use bluum_hooks_shared::error::ErrorCode;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::invalid::Invalid;
+
+/// The fields of an object that have not been taken yet.
+#[derive(Debug)]
+pub struct Fields<'a>(BTreeMap<String, &'a RawValue>);
+
+impl<'a> Fields<'a> {
+    /// Takes a body apart. Values stay text until they are asked for.
+    pub fn parse(body: &'a [u8]) -> Result<Self, Invalid> {
+        serde_json::from_slice(body).map(Self).map_err(|error| {
+            let what = match error.classify() {
+                _ if body.is_empty() => "The body is empty; expected a JSON object.".to_owned(),
+                serde_json::error::Category::Data => {
+                    format!("The body is not a JSON object (line {}).", error.line())
+                }
+                _ => format!(
+                    "The body is not valid JSON: line {}, column {}.",
+                    error.line(),
+                    error.column()
+                ),
+            };
+            Invalid::request(ErrorCode::Validation, what)
+        })
+    }
+
+    /// The text of a field, if it is there and not `null`.
+    pub fn raw(&mut self, name: &str) -> Option<&'a RawValue> {
+        self.0.remove(name).filter(|value| value.get() != "null")
+    }
+
+    /// Whether a field is there, be it `null`.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// A field, if it is there and not `null`. `kind` says in words what it should be.
+    pub fn optional<T: DeserializeOwned>(
+        &mut self,
+        name: &str,
+        kind: &str,
+    ) -> Result<Option<T>, Invalid> {
+        let Some(value) = self.raw(name) else { return Ok(None) };
+        serde_json::from_str(value.get()).map(Some).map_err(|_| {
+            Invalid::field(ErrorCode::InvalidFormat, name, format!("'{name}' must be {kind}."))
+        })
+    }
+
+    /// A field that must be there.
+    pub fn required<T: DeserializeOwned>(&mut self, name: &str, kind: &str) -> Result<T, Invalid> {
+        self.optional(name, kind)?.ok_or_else(|| Invalid::missing(name))
+    }
+
+    /// Refuses what nobody has taken: a misspelled field would otherwise be silently without
+    /// effect. `known` are the names there are.
+    pub fn finish(self, known: &[&str]) -> Result<(), Invalid> {
+        let Some(name) = self.0.into_keys().next() else { return Ok(()) };
+        let likeness = |known: &&&str| strsim::jaro_winkler(&name, known);
+        let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        let hint = nearest.filter(|known| likeness(known) > 0.75).map_or_else(
+            || format!("the fields are {}", known.join(", ")),
+            |known| format!("did you mean '{known}'?"),
+        );
+        let message = format!("Unknown field '{name}'; {hint}");
+        Err(Invalid::field(ErrorCode::Validation, &name, message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(body: &str) -> Result<Fields<'_>, Invalid> {
+        Fields::parse(body.as_bytes())
+    }
+
+    #[test]
+    fn each_field_is_asked_for_by_name() {
+        let mut fields = parse(r#"{"a":"x","b":null,"n":1e2}"#).unwrap();
+        assert_eq!(fields.required::<String>("a", "a string"), Ok("x".into()));
+        assert_eq!(fields.optional::<String>("b", "a string"), Ok(None));
+        assert_eq!(fields.raw("n").unwrap().get(), "1e2");
+        assert_eq!(fields.required::<String>("a", "a string"), Err(Invalid::missing("a")));
+        assert_eq!(fields.finish(&["a"]), Ok(()));
+    }
+
+    #[test]
+    fn faults_name_the_field_and_the_nearest_one() {
+        let mut fields = parse(r#"{"url":7,"ordering_kye":"x"}"#).unwrap();
+        let wrong = fields.optional::<String>("url", "a string").unwrap_err();
+        assert_eq!(wrong.message, "'url' must be a string.");
+        assert_eq!(wrong.param.as_deref(), Some("url"));
+        let unknown = fields.finish(&["event", "ordering_key"]).unwrap_err();
+        assert_eq!(unknown.message, "Unknown field 'ordering_kye'; did you mean 'ordering_key'?");
+    }
+
+    #[test]
+    fn what_is_not_an_object_is_said_plainly() {
+        for (body, message) in [
+            ("", "The body is empty; expected a JSON object."),
+            ("[1]", "The body is not a JSON object (line 1)."),
+            ("{\n\"a\":}", "The body is not valid JSON: line 2, column 5."),
+        ] {
+            assert_eq!(parse(body).unwrap_err().message, message);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The Bluum Hooks daemon.
+//!
+//! ```text
+//! publisher ─▶ api ─▶ store.accept ─▶ engine ─▶ transport ─▶ partner
+//!                                        └─▶ store.record
+//! ```
+
+pub mod acceptor;
+pub mod api;
+pub mod bell;
+pub mod cli;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod context;
+pub mod credentials;
+pub mod duration;
+pub mod engine;
+pub mod fields;
+pub mod invalid;
+pub mod outbox;
+pub mod policy;
+pub mod publish;
+pub mod random;
+pub mod shutdown;
+pub mod slots;
+pub mod store;
+pub mod telemetry;
+pub mod transport;

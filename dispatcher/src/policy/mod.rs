@@ -1,0 +1,8 @@
+//! What is decided, apart from everything that is done: no I/O, no clock, no randomness.
+//!
+//! [`judge`] turns an answer into a verdict, [`retry`] a failure into a delay, and
+//! [`state::step`] is the one function that changes a delivery's state.
+
+pub mod judge;
+pub mod retry;
+pub mod state;

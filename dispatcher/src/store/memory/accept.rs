@@ -1,0 +1,57 @@
+//! Accept: events, their deliveries and their sequence numbers, all or nothing.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bluum_hooks_shared::time::Timestamp;
+
+use super::books::{Books, refuse_if};
+use crate::policy::state::State;
+use crate::slots::Slots;
+use crate::store::plan::{self, Standing};
+use crate::store::{Accepted, NewEvent, StoreError};
+
+pub(super) fn accept(
+    books: &mut Books,
+    events: &[NewEvent],
+    slots: &Slots,
+    now: Timestamp,
+) -> Result<Accepted, StoreError> {
+    check(books, events)?;
+    let registry = Arc::clone(&books.registry);
+    let standing =
+        Standing { registry: &registry, busy: &busy(books), sequences: &books.sequences };
+    let planned = plan::plan(events, &standing, slots, now);
+    for event in events {
+        books.add_event(event, now);
+    }
+    let mut accepted = Accepted::default();
+    for one in planned {
+        let event = &events[one.event];
+        let position = books.add_delivery(&one, event, now);
+        accepted.left_waiting |= matches!(one.progress.state, State::Waiting { .. });
+        accepted.work.extend(one.into_work(position, event));
+    }
+    Ok(accepted)
+}
+
+/// Every event is new and has a tenant, before any is written.
+fn check(books: &Books, events: &[NewEvent]) -> Result<(), StoreError> {
+    let mut ids = HashSet::new();
+    let mut keys = HashSet::new();
+    for event in events {
+        let known = books.event(event.id).is_some() || !ids.insert(event.id);
+        refuse_if(known, "the event exists")?;
+        books.tenant_exists(Some(event.tenant))?;
+        let key = event.idempotency_key.as_ref();
+        let repeated = key.is_some_and(|key| !keys.insert((event.tenant, event.livemode, key)));
+        refuse_if(repeated || books.published_with(event).is_some(), "the key was used before")?;
+    }
+    Ok(())
+}
+
+/// The lines with a delivery under way.
+fn busy(books: &Books) -> HashSet<(i64, String)> {
+    let under_way = books.unfinished().filter(|(_, delivery)| delivery.due_at().is_some());
+    under_way.filter_map(|(_, delivery)| delivery.line()).collect()
+}

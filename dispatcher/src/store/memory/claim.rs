@@ -1,0 +1,81 @@
+//! Claim: hand out what is due, fairly, as far as there are slots.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bluum_hooks_shared::time::Timestamp;
+
+use super::books::Books;
+use super::record;
+use crate::policy::state::{Progress, State};
+use crate::slots::Slots;
+use crate::store::{Due, Work, turns};
+
+pub(super) fn claim_due(
+    books: &mut Books,
+    per_webhook: usize,
+    slots: &Slots,
+    now: Timestamp,
+) -> Due {
+    for webhook in slots.backlogged() {
+        slots.set_backlog(webhook, false);
+    }
+    let mut due = due_by_webhook(books, now);
+    let registry = Arc::clone(&books.registry);
+    let lanes = turns::share(due.keys().copied().collect(), per_webhook, slots, &registry);
+    let mut work = Vec::new();
+    let mut given_up = Vec::new();
+    for (webhook, free) in lanes {
+        let due = due.remove(&webhook).unwrap_or_default();
+        slots.set_backlog(webhook, due.len() >= free.len());
+        for (position, slot) in due.into_iter().zip(free) {
+            let Some(delivery) = books.deliveries.get(&position) else { continue };
+            let line = delivery.line();
+            let Ok(after) = turns::claimed(delivery.stored.progress, now) else { continue };
+            books.set_progress(position, after);
+            if matches!(after.state, State::Leased { .. }) {
+                work.extend(books.claimed(position).map(|claimed| Work { claimed, slot }));
+            } else {
+                given_up.extend(line);
+            }
+        }
+    }
+    for line in &given_up {
+        record::release(books, line, false, now);
+    }
+    let next_due = if given_up.is_empty() { next_due(books, now) } else { Some(now) };
+    Due { work, next_due }
+}
+
+/// The positions of what is due, by due time and then by age.
+fn due_by_webhook(books: &Books, now: Timestamp) -> BTreeMap<i64, Vec<i64>> {
+    let due_at = |(position, delivery): (i64, &super::books::Delivery)| {
+        Some((delivery.due_at()?, position, delivery.webhook))
+    };
+    let mut all: Vec<_> =
+        books.unfinished().filter_map(due_at).filter(|&(due_at, ..)| due_at <= now).collect();
+    all.sort_unstable();
+    let mut due: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    for (_, position, webhook) in all {
+        due.entry(webhook).or_default().push(position);
+    }
+    due
+}
+
+fn next_due(books: &Books, now: Timestamp) -> Option<Timestamp> {
+    let due = books.unfinished().filter_map(|(_, delivery)| delivery.due_at());
+    due.filter(|&due_at| due_at > now).min()
+}
+
+/// Ends every lease.
+pub(super) fn abandon(books: &mut Books, now: Timestamp) {
+    let leased = books.unfinished().filter_map(|(position, delivery)| {
+        let progress = delivery.stored.progress;
+        let lease_until = State::Leased { lease_until: now };
+        let held = matches!(progress.state, State::Leased { lease_until } if lease_until > now);
+        held.then_some((position, Progress { state: lease_until, ..progress }))
+    });
+    for (position, progress) in leased.collect::<Vec<_>>() {
+        books.set_progress(position, progress);
+    }
+}

@@ -1,0 +1,90 @@
+//! Tenants, keys and webhooks in memory: few, and read on every request.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bluum_hooks_shared::id::{KeyId, TenantId, WebhookId};
+use bluum_hooks_shared::time::Timestamp;
+
+use super::{Key, Tenant, Webhook};
+
+/// A snapshot, in the order of creation. Stores replace it whole after each committed change.
+#[derive(Debug, Clone, Default)]
+pub struct Registry {
+    tenants: BTreeMap<TenantId, Arc<Tenant>>,
+    keys: BTreeMap<KeyId, Arc<Key>>,
+    webhooks: BTreeMap<i64, Arc<Webhook>>,
+    number_of: HashMap<WebhookId, i64>,
+    of_tenant: HashMap<(TenantId, bool), Vec<Arc<Webhook>>>,
+}
+
+impl Registry {
+    pub fn tenant(&self, id: TenantId) -> Option<&Arc<Tenant>> {
+        self.tenants.get(&id)
+    }
+
+    pub fn tenants(&self) -> impl Iterator<Item = &Arc<Tenant>> {
+        self.tenants.values()
+    }
+
+    pub fn key(&self, id: KeyId) -> Option<&Arc<Key>> {
+        self.keys.get(&id)
+    }
+
+    pub fn keys(&self) -> impl Iterator<Item = &Arc<Key>> {
+        self.keys.values()
+    }
+
+    /// By id; not if it was deleted.
+    pub fn webhook(&self, id: WebhookId) -> Option<&Arc<Webhook>> {
+        let webhook = self.webhook_numbered(*self.number_of.get(&id)?)?;
+        webhook.settings.deleted_at.is_none().then_some(webhook)
+    }
+
+    /// All that are not deleted, oldest first.
+    pub fn webhooks(&self) -> impl Iterator<Item = &Arc<Webhook>> {
+        self.webhooks.values().filter(|webhook| webhook.settings.deleted_at.is_none())
+    }
+
+    /// By number, deleted or not: deliveries outlive their webhook.
+    pub fn webhook_numbered(&self, number: i64) -> Option<&Arc<Webhook>> {
+        self.webhooks.get(&number)
+    }
+
+    /// The number of a webhook, deleted or not.
+    pub fn webhook_number(&self, id: WebhookId) -> Option<i64> {
+        self.number_of.get(&id).copied()
+    }
+
+    /// A tenant's webhooks of one mode that are not deleted, oldest first.
+    pub fn webhooks_of(&self, tenant: TenantId, livemode: bool) -> &[Arc<Webhook>] {
+        self.of_tenant.get(&(tenant, livemode)).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn put_tenant(&mut self, tenant: Tenant) {
+        self.tenants.insert(tenant.id, Arc::new(tenant));
+    }
+
+    pub(super) fn put_key(&mut self, key: Key) {
+        self.keys.insert(key.id, Arc::new(key));
+    }
+
+    pub(super) fn revoke_key(&mut self, id: KeyId, now: Timestamp) {
+        if let Some(key) = self.keys.get_mut(&id) {
+            let revoked_at = key.revoked_at.or(Some(now));
+            *key = Arc::new(Key { revoked_at, ..Key::clone(key) });
+        }
+    }
+
+    pub(super) fn put_webhook(&mut self, webhook: Arc<Webhook>) {
+        let settings = &webhook.settings;
+        self.number_of.insert(settings.id, webhook.number);
+        let siblings = self.of_tenant.entry((settings.tenant, settings.livemode)).or_default();
+        siblings.retain(|sibling| sibling.number != webhook.number);
+        if settings.deleted_at.is_none() {
+            siblings.push(Arc::clone(&webhook));
+            siblings.sort_by_key(|sibling| sibling.number);
+        }
+        self.webhooks.insert(webhook.number, webhook);
+    }
+}

@@ -1,0 +1,192 @@
+//! The embedded default: one SQLite file, one dispatcher, one writer, readers beside it.
+//!
+//! Every commit is synced (`WAL`, `synchronous=FULL`). Because one dispatcher owns the file, the
+//! next row numbers are known in memory, and leases left by a process that died are void at once.
+
+mod accept;
+mod audit;
+mod claim;
+mod open;
+mod outbox;
+mod read;
+mod record;
+mod registry;
+mod row;
+pub mod statement;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, WebhookId};
+use bluum_hooks_shared::time::Timestamp;
+use sqlx::{SqliteConnection, SqlitePool};
+use tokio::sync::Mutex;
+
+pub use audit::{Audit, Books, Violation, audit};
+pub use open::OpenError;
+
+use super::{
+    Accepted, Change, DeliveryFilter, Drained, Due, EventFilter, Health, Key, NewEvent,
+    OutboxReader, Page, Recorded, Registry, Report, Store, StoreError, StoredAttempt,
+    StoredDelivery, StoredEvent, Tenant, Webhook, WebhookDraft,
+};
+use crate::slots::Slots;
+
+/// A store in one SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    writer: Mutex<Writer>,
+    outbox_watch: Mutex<outbox::Watch>,
+    readers: SqlitePool,
+    registry: RwLock<Arc<Registry>>,
+    /// Held for as long as the store lives; the operating system lets go when the process dies.
+    _lock: File,
+}
+
+/// The one connection that writes, and the numbers it gives out next.
+#[derive(Debug)]
+struct Writer {
+    connection: SqliteConnection,
+    last_event: i64,
+    last_delivery: i64,
+    /// The last sequence number of each webhook that has one.
+    sequences: HashMap<i64, i64>,
+}
+
+impl SqliteStore {
+    fn set_registry(&self, change: impl FnOnce(&mut Registry)) {
+        let mut current = self.registry.write().unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut current));
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn accept(
+        &self,
+        events: &[NewEvent],
+        slots: &Slots,
+        now: Timestamp,
+    ) -> Result<Accepted, StoreError> {
+        let mut writer = self.writer.lock().await;
+        accept::accept(&mut writer, events, &self.registry(), slots, now).await
+    }
+
+    async fn claim_due(
+        &self,
+        per_webhook: usize,
+        slots: &Slots,
+        now: Timestamp,
+    ) -> Result<Due, StoreError> {
+        claim::claim_due(self, per_webhook, slots, now).await
+    }
+
+    async fn record(
+        &self,
+        reports: &[Report],
+        now: Timestamp,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let mut writer = self.writer.lock().await;
+        record::record(&mut writer, reports, &self.registry(), now).await
+    }
+
+    async fn drain_outbox(
+        &self,
+        limit: usize,
+        read: &OutboxReader,
+        slots: &Slots,
+        now: Timestamp,
+    ) -> Result<Drained, StoreError> {
+        let mut writer = self.writer.lock().await;
+        outbox::drain(&mut writer, limit, read, &self.registry(), slots, now).await
+    }
+
+    async fn outbox_waiting(&self) -> Result<bool, StoreError> {
+        self.outbox_watch.lock().await.waiting().await
+    }
+
+    fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn add_tenant(&self, tenant: Tenant) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock().await;
+        registry::insert_tenant(&mut writer.connection, &tenant).await?;
+        self.set_registry(|registry| registry.put_tenant(tenant));
+        Ok(())
+    }
+
+    async fn add_key(&self, key: Key) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock().await;
+        registry::insert_key(&mut writer.connection, &key).await?;
+        self.set_registry(|registry| registry.put_key(key));
+        Ok(())
+    }
+
+    async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock().await;
+        registry::revoke_key(&mut writer.connection, id, now).await?;
+        self.set_registry(|registry| registry.revoke_key(id, now));
+        Ok(())
+    }
+
+    async fn add_webhook(&self, draft: WebhookDraft) -> Result<Arc<Webhook>, StoreError> {
+        let mut writer = self.writer.lock().await;
+        let number = registry::insert_webhook(&mut writer.connection, &draft).await?;
+        let webhook = Arc::new(Webhook::new(number, draft));
+        self.set_registry(|registry| registry.put_webhook(Arc::clone(&webhook)));
+        Ok(webhook)
+    }
+
+    async fn change_webhook(
+        &self,
+        id: WebhookId,
+        change: Change,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Webhook>>, StoreError> {
+        let mut writer = self.writer.lock().await;
+        let Some(current) = self.registry().webhook(id).cloned() else {
+            return Ok(None);
+        };
+        let mut settings = current.settings.clone();
+        change(&mut settings);
+        settings.updated_at = now;
+        registry::update_webhook(&mut writer.connection, &settings).await?;
+        let webhook = Arc::new(Webhook::new(current.number, settings));
+        self.set_registry(|registry| registry.put_webhook(Arc::clone(&webhook)));
+        Ok(Some(webhook))
+    }
+
+    async fn event(&self, id: EventId) -> Result<Option<StoredEvent>, StoreError> {
+        read::event(&self.readers, id).await
+    }
+
+    async fn events(
+        &self,
+        filter: &EventFilter,
+        page: Page,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        read::events(&self.readers, filter, page).await
+    }
+
+    async fn deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        page: Page,
+    ) -> Result<Vec<StoredDelivery>, StoreError> {
+        read::deliveries(&self.readers, filter, page, &self.registry()).await
+    }
+
+    async fn delivery(
+        &self,
+        id: DeliveryId,
+    ) -> Result<Option<(StoredDelivery, Vec<StoredAttempt>)>, StoreError> {
+        read::delivery(&self.readers, id, &self.registry()).await
+    }
+
+    async fn ping(&self) -> Result<Health, StoreError> {
+        read::health(&self.readers).await
+    }
+}

@@ -1,0 +1,141 @@
+//! Record: what came of attempts, and who is next in line, in one commit.
+
+use std::collections::{HashMap, HashSet};
+
+use bluum_hooks_shared::time::Timestamp;
+use sqlx::{Connection, SqliteConnection};
+
+use super::{Writer, row, statement};
+use crate::store::{Claimed, Recorded, Registry, Report, StoreError, turns};
+
+pub(super) async fn record(
+    writer: &mut Writer,
+    reports: &[Report],
+    registry: &Registry,
+    now: Timestamp,
+) -> Result<Vec<Recorded>, StoreError> {
+    let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await?;
+    let applied = set_progress(&mut transaction, reports).await?;
+    insert_attempts(&mut transaction, reports, &applied).await?;
+    let finished = finished(reports, &applied);
+    let mut successors = release(&mut transaction, &finished, registry, now).await?;
+    transaction.commit().await?;
+    let outcome = reports.iter().enumerate().map(|(place, report)| {
+        if applied.contains(&place) {
+            Recorded::Applied { successor: successors.remove(&report.claimed.position) }
+        } else {
+            Recorded::Stale
+        }
+    });
+    Ok(outcome.collect())
+}
+
+/// Returns the places of the reports that found their delivery as their reporter knew it.
+///
+/// A worker that woke up late may report in the same batch as the one that claimed after it, so a
+/// report is known by its claim and not by its delivery. Of two about one claim the first counts.
+async fn set_progress(
+    transaction: &mut SqliteConnection,
+    reports: &[Report],
+) -> Result<HashSet<usize>, StoreError> {
+    let mut places = HashMap::with_capacity(reports.len());
+    for (place, report) in reports.iter().enumerate() {
+        let claimed = &report.claimed;
+        places.entry((claimed.position, claimed.progress.claim)).or_insert(place);
+    }
+    let row = |&place: &usize| {
+        let Report { claimed, after, .. } = &reports[place];
+        row::progress_row(claimed.position, &claimed.progress, after)
+    };
+    let rows: Vec<_> = places.values().map(row).collect();
+    let applied = sqlx::query_as(statement::SET_PROGRESS).bind(row::batch(&rows)?);
+    let applied: Vec<(i64, u32)> = applied.fetch_all(transaction).await?;
+    Ok(applied.iter().filter_map(|claim| places.get(claim).copied()).collect())
+}
+
+/// The reports that were written.
+fn written<'a>(
+    reports: &'a [Report],
+    applied: &HashSet<usize>,
+) -> impl Iterator<Item = &'a Report> {
+    let places = reports.iter().enumerate();
+    places.filter(|(place, _)| applied.contains(place)).map(|(_, report)| report)
+}
+
+async fn insert_attempts(
+    transaction: &mut SqliteConnection,
+    reports: &[Report],
+    applied: &HashSet<usize>,
+) -> Result<(), StoreError> {
+    let rows: Vec<_> = written(reports, applied)
+        .filter_map(|report| {
+            let attempt = report.attempt.as_ref()?;
+            Some((
+                report.claimed.position,
+                report.after.attempts,
+                attempt.id,
+                attempt.started_at.as_micros(),
+                u64::try_from(attempt.duration.as_micros()).unwrap_or(u64::MAX),
+                attempt.status,
+                &attempt.error,
+                &attempt.response_body,
+            ))
+        })
+        .collect();
+    if !rows.is_empty() {
+        let insert = sqlx::query(statement::INSERT_ATTEMPTS).bind(row::batch(&rows)?);
+        insert.execute(transaction).await?;
+    }
+    Ok(())
+}
+
+/// The lines whose first delivery is finished, each with the position of that delivery if its slot
+/// is handed on.
+type Finished<'a> = HashMap<(i64, &'a str), Option<i64>>;
+
+fn finished<'a>(reports: &'a [Report], applied: &HashSet<usize>) -> Finished<'a> {
+    written(reports, applied)
+        .filter(|report| report.after.state.finished_at().is_some())
+        .filter_map(|report| {
+            let claimed = &report.claimed;
+            let key = claimed.ordering_key.as_deref()?;
+            Some(((claimed.webhook.number, key), report.hand_on.then_some(claimed.position)))
+        })
+        .collect()
+}
+
+/// Makes the first queued delivery of each line ready, and claims it where a slot is handed on.
+/// Returns the claimed ones by the position of their predecessor.
+pub(super) async fn release(
+    transaction: &mut SqliteConnection,
+    finished: &Finished<'_>,
+    registry: &Registry,
+    now: Timestamp,
+) -> Result<HashMap<i64, Claimed>, StoreError> {
+    let mut handed_on = HashMap::new();
+    if finished.is_empty() {
+        return Ok(handed_on);
+    }
+    let lines: Vec<_> = finished.keys().collect();
+    let rows = sqlx::query(statement::SUCCESSORS)
+        .bind(row::batch(&lines)?)
+        .fetch_all(&mut *transaction)
+        .await?;
+    let mut changes = Vec::with_capacity(rows.len());
+    for found in &rows {
+        let mut next = row::claimable(found, registry)?;
+        let line = (next.webhook.number, next.ordering_key.as_deref().unwrap_or_default());
+        let predecessor = finished.get(&line).copied().flatten();
+        let Ok(after) = turns::ready(next.progress, predecessor.is_some(), now) else { continue };
+        changes.push(row::progress_row(next.position, &next.progress, &after));
+        if let Some(predecessor) = predecessor {
+            next.progress = after;
+            handed_on.insert(predecessor, next);
+        }
+    }
+    if !changes.is_empty() {
+        let update = sqlx::query(statement::SET_PROGRESS).bind(row::batch(&changes)?);
+        update.execute(transaction).await?;
+    }
+    Ok(handed_on)
+}

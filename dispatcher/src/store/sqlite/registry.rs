@@ -1,0 +1,234 @@
+//! Tenants, keys and webhooks: read whole at the start, written one at a time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bluum_hooks_shared::api::{Ordering, Role, WebhookStatus};
+use bluum_hooks_shared::id::KeyId;
+use bluum_hooks_shared::secret::Secret;
+use bluum_hooks_shared::time::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use super::{row, statement};
+use crate::policy::retry::RetrySchedule;
+use crate::store::{Key, Registry, StoreError, Tenant, Webhook, WebhookDraft, WebhookSecret};
+
+/// The registry, and the last sequence number of each webhook.
+pub(super) async fn load(
+    connection: &mut SqliteConnection,
+) -> Result<(Registry, HashMap<i64, i64>), StoreError> {
+    let mut registry = Registry::default();
+    let mut sequences = HashMap::new();
+    for found in sqlx::query(statement::TENANTS).fetch_all(&mut *connection).await? {
+        registry.put_tenant(tenant(&found)?);
+    }
+    for found in sqlx::query(statement::KEYS).fetch_all(&mut *connection).await? {
+        registry.put_key(key(&found)?);
+    }
+    for found in sqlx::query(statement::WEBHOOKS).fetch_all(&mut *connection).await? {
+        let number = found.try_get("number")?;
+        sequences.insert(number, found.try_get("last_sequence")?);
+        registry.put_webhook(Arc::new(Webhook::new(number, webhook(&found)?)));
+    }
+    Ok((registry, sequences))
+}
+
+pub(super) async fn insert_tenant(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+) -> Result<(), StoreError> {
+    sqlx::query(statement::INSERT_TENANT)
+        .bind(tenant.id.to_string())
+        .bind(&tenant.name)
+        .bind(row::batch(&tenant.metadata)?)
+        .bind(tenant.created_at.as_micros())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn insert_key(
+    connection: &mut SqliteConnection,
+    key: &Key,
+) -> Result<(), StoreError> {
+    sqlx::query(statement::INSERT_KEY)
+        .bind(key.id.to_string())
+        .bind(key.tenant.map(|id| id.to_string()))
+        .bind(key.livemode)
+        .bind(key.role.as_str())
+        .bind(&key.investor_id)
+        .bind(&key.name)
+        .bind(&key.secret_sha256)
+        .bind(key.created_at.as_micros())
+        .bind(key.revoked_at.map(Timestamp::as_micros))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn revoke_key(
+    connection: &mut SqliteConnection,
+    id: KeyId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let revoke = sqlx::query(statement::REVOKE_KEY).bind(id.to_string()).bind(now.as_micros());
+    revoke.execute(connection).await?;
+    Ok(())
+}
+
+/// Returns the webhook's number.
+pub(super) async fn insert_webhook(
+    connection: &mut SqliteConnection,
+    draft: &WebhookDraft,
+) -> Result<i64, StoreError> {
+    write_webhook(connection, statement::INSERT_WEBHOOK, draft).await
+}
+
+pub(super) async fn update_webhook(
+    connection: &mut SqliteConnection,
+    draft: &WebhookDraft,
+) -> Result<(), StoreError> {
+    write_webhook(connection, statement::UPDATE_WEBHOOK, draft).await.map(drop)
+}
+
+/// Both statements take the same parameters and return the number.
+async fn write_webhook(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    draft: &WebhookDraft,
+) -> Result<i64, StoreError> {
+    let secrets: Vec<_> = draft.secrets.iter().map(SecretRow::new).collect();
+    let schedule = draft.retry_schedule.as_ref().map(|schedule| schedule.waits());
+    let seconds = schedule.map(|waits| waits.iter().map(Duration::as_secs).collect::<Vec<_>>());
+    let number = sqlx::query_scalar(statement)
+        .bind(draft.id.to_string())
+        .bind(draft.tenant.to_string())
+        .bind(draft.livemode)
+        .bind(&draft.name)
+        .bind(&draft.description)
+        .bind(&draft.url)
+        .bind(row::batch(&draft.event_type_names)?)
+        .bind(text(draft.status)?)
+        .bind(&draft.status_reason)
+        .bind(text(draft.ordering)?)
+        .bind(i64::try_from(draft.timeout.as_millis()).unwrap_or(i64::MAX))
+        .bind(seconds.map(|seconds| row::batch(&seconds)).transpose()?)
+        .bind(draft.max_in_flight)
+        .bind(row::batch(&draft.headers)?)
+        .bind(row::batch(&draft.metadata)?)
+        .bind(row::batch(&secrets)?)
+        .bind(draft.created_at.as_micros())
+        .bind(draft.updated_at.as_micros())
+        .bind(draft.deleted_at.map(Timestamp::as_micros))
+        .fetch_one(connection)
+        .await?;
+    Ok(number)
+}
+
+/// A secret as it is stored.
+#[derive(Serialize, Deserialize)]
+struct SecretRow {
+    secret: String,
+    created_at: i64,
+    expires_at: Option<i64>,
+}
+
+impl SecretRow {
+    fn new(known: &WebhookSecret) -> Self {
+        Self {
+            secret: known.secret.to_whsec().to_string(),
+            created_at: known.created_at.as_micros(),
+            expires_at: known.expires_at.map(Timestamp::as_micros),
+        }
+    }
+
+    fn read(self) -> Result<WebhookSecret, StoreError> {
+        // The message of a secret that does not parse must not repeat it.
+        let secret = Secret::parse(&self.secret)
+            .map_err(|_| StoreError::Corrupt("a webhook's secret does not parse".into()))?;
+        Ok(WebhookSecret {
+            secret,
+            created_at: Timestamp::from_micros(self.created_at),
+            expires_at: self.expires_at.map(Timestamp::from_micros),
+        })
+    }
+}
+
+fn tenant(found: &SqliteRow) -> Result<Tenant, StoreError> {
+    Ok(Tenant {
+        id: row::parsed(found, "id")?,
+        name: found.try_get("name")?,
+        metadata: json(found, "metadata")?,
+        created_at: row::time(found, "created_at")?,
+    })
+}
+
+fn key(found: &SqliteRow) -> Result<Key, StoreError> {
+    let tenant: Option<&str> = found.try_get("tenant_id")?;
+    Ok(Key {
+        id: row::parsed(found, "id")?,
+        role: word::<Role>(found, "role")?,
+        tenant: tenant.map(|_| row::parsed(found, "tenant_id")).transpose()?,
+        livemode: found.try_get("livemode")?,
+        investor_id: found.try_get("investor_id")?,
+        name: found.try_get("name")?,
+        secret_sha256: found.try_get("secret_sha256")?,
+        created_at: row::time(found, "created_at")?,
+        revoked_at: row::optional_time(found, "revoked_at")?,
+    })
+}
+
+fn webhook(found: &SqliteRow) -> Result<WebhookDraft, StoreError> {
+    let schedule: Option<&str> = found.try_get("retry_schedule")?;
+    let schedule: Option<Vec<u64>> = schedule.map(|_| json(found, "retry_schedule")).transpose()?;
+    let secrets: Vec<SecretRow> = json(found, "secrets")?;
+    let timeout_ms: i64 = found.try_get("timeout_ms")?;
+    Ok(WebhookDraft {
+        id: row::parsed(found, "id")?,
+        tenant: row::parsed(found, "tenant_id")?,
+        livemode: found.try_get("livemode")?,
+        name: found.try_get("name")?,
+        description: found.try_get("description")?,
+        url: found.try_get("url")?,
+        event_type_names: json(found, "event_type_names")?,
+        status: word::<WebhookStatus>(found, "status")?,
+        status_reason: found.try_get("status_reason")?,
+        ordering: word::<Ordering>(found, "ordering")?,
+        timeout: Duration::from_millis(timeout_ms.unsigned_abs()),
+        retry_schedule: schedule
+            .map(|waits| RetrySchedule::new(waits.into_iter().map(Duration::from_secs).collect()))
+            .transpose()
+            .map_err(|error| StoreError::Corrupt(error.to_string()))?,
+        max_in_flight: found.try_get("max_in_flight")?,
+        headers: json(found, "headers")?,
+        metadata: json(found, "metadata")?,
+        secrets: secrets.into_iter().map(SecretRow::read).collect::<Result<_, _>>()?,
+        created_at: row::time(found, "created_at")?,
+        updated_at: row::time(found, "updated_at")?,
+        deleted_at: row::optional_time(found, "deleted_at")?,
+    })
+}
+
+fn json<T: DeserializeOwned>(found: &SqliteRow, column: &str) -> Result<T, StoreError> {
+    let text: &str = found.try_get(column)?;
+    serde_json::from_str(text).map_err(|_| StoreError::Corrupt(format!("{column} is not its JSON")))
+}
+
+/// One of the words of an enum, as the API spells it.
+fn word<T: DeserializeOwned>(found: &SqliteRow, column: &str) -> Result<T, StoreError> {
+    let text: &str = found.try_get(column)?;
+    serde_json::from_value(text.into())
+        .map_err(|_| StoreError::Corrupt(format!("{column} '{text}' is not known")))
+}
+
+/// An enum as the API spells it.
+fn text<T: Serialize>(word: T) -> Result<String, StoreError> {
+    match serde_json::to_value(word) {
+        Ok(serde_json::Value::String(text)) => Ok(text),
+        _ => Err(StoreError::Corrupt("an enum that is not a word".into())),
+    }
+}

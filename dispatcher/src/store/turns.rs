@@ -1,0 +1,45 @@
+//! Whose turn it is: slots for webhooks, claims for deliveries. Pure, and the same for every store.
+
+use bluum_hooks_shared::time::Timestamp;
+
+use super::{LEASE, Registry};
+use crate::policy::retry::RetrySchedule;
+use crate::policy::state::{Input, Progress, Refused, step};
+use crate::slots::{Slot, Slots};
+
+/// The slots for each of these webhooks, which have something due; those that get none keep their
+/// backlog. Where slots are scarce, the webhook after the last one served comes first.
+pub(super) fn share(
+    mut due: Vec<i64>,
+    per_webhook: usize,
+    slots: &Slots,
+    registry: &Registry,
+) -> Vec<(i64, Vec<Slot>)> {
+    slots.in_turn(&mut due);
+    let mut lanes = Vec::with_capacity(due.len());
+    for number in due {
+        let max = registry.webhook_numbered(number).map_or(1, |webhook| webhook.max_in_flight());
+        let taken = slots.take(number, max, per_webhook);
+        if taken.is_empty() {
+            slots.set_backlog(number, true);
+        } else {
+            lanes.push((number, taken));
+        }
+    }
+    lanes
+}
+
+/// A delivery that is due, once somebody has taken it: leased, or parked because it was taken and
+/// lost too often.
+pub(super) fn claimed(due: Progress, now: Timestamp) -> Result<Progress, Refused> {
+    let until = Input::Claimed { lease_until: now.plus(LEASE) };
+    step(due, until, now, &RetrySchedule::default(), 0.0)
+}
+
+/// A queued delivery once the one before it is finished; claimed at once if that one's slot is
+/// handed on.
+pub(super) fn ready(queued: Progress, hand_on: bool, now: Timestamp) -> Result<Progress, Refused> {
+    let freed = Input::PredecessorFinished;
+    let waiting = step(queued, freed, now, &RetrySchedule::default(), 0.0)?;
+    if hand_on { claimed(waiting, now) } else { Ok(waiting) }
+}

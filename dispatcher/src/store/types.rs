@@ -1,0 +1,245 @@
+//! What goes into the store and what comes out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bluum_hooks_shared::api::{DeliveryStatus, Role};
+use bluum_hooks_shared::id::{AttemptId, DeliveryId, EventId, KeyId, TenantId, WebhookId};
+use bluum_hooks_shared::time::Timestamp;
+use bytes::Bytes;
+
+use super::Webhook;
+use crate::policy::state::Progress;
+use crate::slots::Slot;
+
+/// An event about to be accepted. Checked: the store asks no more questions.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    pub id: EventId,
+    pub tenant: TenantId,
+    pub livemode: bool,
+    /// The type's name, as published.
+    pub name: String,
+    /// What its deliveries wait in line by; none: nothing waits.
+    pub ordering_key: Option<String>,
+    /// The same key again publishes nothing.
+    pub idempotency_key: Option<String>,
+    /// The bytes that every delivery carries.
+    pub body: Bytes,
+    /// Random bits for the ids of its deliveries.
+    pub seed: u128,
+}
+
+/// A claimed delivery with everything needed to make the request.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// The row.
+    pub position: i64,
+    pub id: DeliveryId,
+    pub event: EventId,
+    pub body: Bytes,
+    pub webhook: Arc<Webhook>,
+    pub sequence: i64,
+    pub progress: Progress,
+    pub ordering_key: Option<String>,
+}
+
+/// A claimed delivery with the slot it was claimed for.
+#[derive(Debug)]
+pub struct Work {
+    pub claimed: Claimed,
+    pub slot: Slot,
+}
+
+/// What `accept` did beside storing.
+#[derive(Debug, Default)]
+pub struct Accepted {
+    /// Deliveries claimed at once.
+    pub work: Vec<Work>,
+    /// Whether there are others, due now, for which there was no slot.
+    pub left_waiting: bool,
+}
+
+/// What `claim_due` found.
+#[derive(Debug, Default)]
+pub struct Due {
+    pub work: Vec<Work>,
+    /// When to look again, if nothing rings before: the next due time after now, ends of leases
+    /// among them; `now` if something came due that this call did not look at.
+    pub next_due: Option<Timestamp>,
+}
+
+/// What became of a claimed delivery.
+#[derive(Debug, Clone)]
+pub struct Report {
+    pub claimed: Claimed,
+    /// Where it stands now, as [`crate::policy::state::step`] said.
+    pub after: Progress,
+    /// The request, if one was made.
+    pub attempt: Option<NewAttempt>,
+    /// Whether the successor is to be claimed in the same commit, for the slot this one holds.
+    pub hand_on: bool,
+}
+
+/// One request, about to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAttempt {
+    pub id: AttemptId,
+    pub started_at: Timestamp,
+    pub duration: Duration,
+    pub status: Option<u16>,
+    pub error: Option<String>,
+    pub response_body: Option<String>,
+}
+
+/// What `record` did with a report.
+#[derive(Debug)]
+pub enum Recorded {
+    /// Written; with the next delivery in line, if it was claimed.
+    Applied { successor: Option<Claimed> },
+    /// Somebody else has claimed it since: nothing written.
+    Stale,
+}
+
+/// A row of the outbox, as the publisher wrote it; any column may hold anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutboxRow {
+    pub position: i64,
+    pub tenant_id: Option<String>,
+    pub livemode: Option<i64>,
+    pub event: Option<String>,
+    pub data: Option<String>,
+    pub investor_id: Option<String>,
+    pub ordering_key: Option<String>,
+    pub idempotency_key: Option<String>,
+}
+
+/// Turns a row of the outbox into an event, or says why not.
+pub type OutboxReader = dyn Fn(&OutboxRow) -> Result<NewEvent, String> + Send + Sync;
+
+/// What `drain_outbox` did.
+#[derive(Debug, Default)]
+pub struct Drained {
+    /// Rows taken from the outbox; as many as the limit means that there may be more.
+    pub taken: usize,
+    pub rejected: usize,
+    pub accepted: Accepted,
+}
+
+/// A partner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    pub id: TenantId,
+    pub name: String,
+    pub metadata: BTreeMap<String, String>,
+    pub created_at: Timestamp,
+}
+
+/// An API key, with the SHA-256 of its secret in hex.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    pub id: KeyId,
+    pub role: Role,
+    pub tenant: Option<TenantId>,
+    pub livemode: bool,
+    pub investor_id: Option<String>,
+    pub name: Option<String>,
+    pub secret_sha256: String,
+    pub created_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// An event as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEvent {
+    pub id: EventId,
+    pub tenant: TenantId,
+    pub livemode: bool,
+    pub name: String,
+    pub created_at: Timestamp,
+    pub body: Bytes,
+}
+
+/// A delivery as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredDelivery {
+    pub id: DeliveryId,
+    pub event: EventId,
+    pub event_name: String,
+    pub tenant: TenantId,
+    pub webhook: WebhookId,
+    pub livemode: bool,
+    pub sequence: i64,
+    pub ordering_key: Option<String>,
+    pub progress: Progress,
+    pub created_at: Timestamp,
+}
+
+/// An attempt as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAttempt {
+    pub number: u32,
+    pub attempt: NewAttempt,
+}
+
+/// Which events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventFilter {
+    pub tenant: TenantId,
+    pub livemode: bool,
+    pub name: Option<String>,
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+}
+
+/// Which deliveries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeliveryFilter {
+    /// Of this webhook, newest first.
+    pub webhook: Option<WebhookId>,
+    /// Of this event, oldest first. If it is given, `webhook` is not looked at.
+    pub event: Option<EventId>,
+    pub status: Option<DeliveryStatus>,
+    pub event_name: Option<String>,
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+}
+
+/// Which part of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    pub limit: u32,
+    pub offset: u32,
+    /// The item before the first one wanted; one that does not exist makes the page empty.
+    pub after: Option<Cursor>,
+}
+
+/// An item of a list, to page from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cursor {
+    Event(EventId),
+    Delivery(DeliveryId),
+}
+
+/// How the store is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Rows of the outbox that nobody could accept.
+    pub outbox_rejected: i64,
+}
+
+impl NewEvent {
+    /// Whether an event stored earlier says the same: its name, its investor and its data, whatever
+    /// its id and its time.
+    pub fn says_the_same(&self, name: &str, body: &[u8]) -> bool {
+        self.name == name && said(&self.body) == said(body)
+    }
+}
+
+/// The part of a body behind what we put there ourselves. Nothing before it comes from outside
+/// but the event's name, which is one of the catalogue's.
+fn said(body: &[u8]) -> Option<&[u8]> {
+    const FROM: &[u8] = b",\"investor_id\":";
+    body.windows(FROM.len()).position(|window| window == FROM).map(|start| &body[start..])
+}

@@ -1,0 +1,39 @@
+//! Logs: one grammar. The message reads alone; ids are fields, spelled `delivery.id`, `webhook.id`,
+//! `event.id`, `request.id`. Bodies and secrets are never logged.
+
+use std::error::Error;
+use std::fmt;
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+/// The variable that chooses what is logged, as in `info,bluum_hooks_dispatcher=debug`.
+pub const FILTER: &str = "BLUUM_HOOKS_LOG";
+
+/// An error with its causes, on one line.
+#[derive(Debug)]
+pub struct Chain<'a>(pub &'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// Logs go to stderr from here on: as text, or as one JSON object a line.
+pub fn start(json: bool, default_filter: &str) {
+    let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new(default_filter));
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    // A second call, as in a test that starts two daemons, changes nothing.
+    let started = if json { logs.json().try_init() } else { logs.try_init() };
+    drop(started);
+}
