@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use crate::context::Context;
-use crate::store::{NewEvent, Work};
+use crate::store::{NewAnswer, NewEvent, StoreError, Work};
 use crate::telemetry::Chain;
 
 /// Requests that may wait for the next commit; more than this wait outside.
@@ -15,15 +15,23 @@ const QUEUE: usize = 4096;
 /// Bodies in one commit, about: what bounds the memory of a commit.
 const MAX_COMMIT_BYTES: usize = 8 << 20;
 
-/// The events were not accepted, and none of them ever will be by this request.
+/// None of the events was accepted, and none ever will be by this request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the events could not be stored; nothing was accepted")]
-pub struct AcceptFailed;
+pub enum AcceptFailed {
+    /// Our fault; asking again may help.
+    #[error("the events could not be stored; nothing was accepted")]
+    NotStored,
+    /// The idempotency key has an answer already.
+    #[error("the idempotency key was used before")]
+    KeyUsed,
+}
 
 #[derive(Debug)]
 struct Request {
     events: Vec<NewEvent>,
-    answer: oneshot::Sender<Result<(), AcceptFailed>>,
+    /// To be kept under the caller's idempotency key.
+    answer: Option<NewAnswer>,
+    done: oneshot::Sender<Result<(), AcceptFailed>>,
 }
 
 /// Accepts events for many callers at once. Clones share the same commits.
@@ -40,11 +48,16 @@ impl Acceptor {
         (Self { requests }, Committer { context, work, inbox })
     }
 
-    /// Returns once the events are durable, all of them or none.
-    pub async fn accept(&self, events: Vec<NewEvent>) -> Result<(), AcceptFailed> {
-        let (answer, answered) = oneshot::channel();
-        self.requests.send(Request { events, answer }).await.map_err(|_| AcceptFailed)?;
-        answered.await.map_err(|_| AcceptFailed)?
+    /// Returns once the events are durable, all of them or none, and the answer with them.
+    pub async fn accept(
+        &self,
+        events: Vec<NewEvent>,
+        answer: Option<NewAnswer>,
+    ) -> Result<(), AcceptFailed> {
+        let (done, outcome) = oneshot::channel();
+        let request = Request { events, answer, done };
+        self.requests.send(request).await.map_err(|_| AcceptFailed::NotStored)?;
+        outcome.await.map_err(|_| AcceptFailed::NotStored)?
     }
 }
 
@@ -76,42 +89,54 @@ impl Committer {
     /// takes no neighbour with it.
     async fn commit(&self, group: Vec<Request>) {
         let mut events = Vec::new();
+        let mut answers = Vec::new();
         let mut callers = Vec::with_capacity(group.len());
         for mut request in group {
-            callers.push((request.events.len(), request.answer));
+            callers.push((request.events.len(), request.answer.is_some(), request.done));
             events.append(&mut request.events);
+            answers.extend(request.answer);
         }
-        let together = self.accept(&events).await;
+        let together = self.accept(&events, &answers).await;
         let alone = callers.len() == 1;
-        let mut rest = events.as_slice();
-        for (count, answer) in callers {
-            let (own, others) = rest.split_at(count);
-            rest = others;
-            let outcome = match &together {
-                Err(_) if !alone => self.accept(own).await,
-                Err(failure) => Err(*failure),
-                Ok(()) => Ok(()),
+        let (mut events, mut answers) = (events.as_slice(), answers.as_slice());
+        for (count, kept, done) in callers {
+            let own_events = split(&mut events, count);
+            let own_answers = split(&mut answers, usize::from(kept));
+            let outcome = match together {
+                Err(_) if !alone => self.accept(own_events, own_answers).await,
+                outcome => outcome,
             };
             // A caller that went away has its events accepted all the same.
-            let _ = answer.send(outcome);
+            let _ = done.send(outcome);
         }
     }
 
-    async fn accept(&self, events: &[NewEvent]) -> Result<(), AcceptFailed> {
+    async fn accept(&self, events: &[NewEvent], answers: &[NewAnswer]) -> Result<(), AcceptFailed> {
         let Context { store, slots, clock, .. } = &self.context;
-        let accepted = store.accept(events, slots, clock.now()).await.map_err(|failure| {
-            error!(error = %Chain(&failure), events = events.len(), "events not accepted");
-            AcceptFailed
-        })?;
+        let accepted = match store.accept(events, answers, slots, clock.now()).await {
+            Ok(accepted) => accepted,
+            Err(StoreError::KeyUsed) => return Err(AcceptFailed::KeyUsed),
+            Err(failure) => {
+                error!(error = %Chain(&failure), events = events.len(), "events not accepted");
+                return Err(AcceptFailed::NotStored);
+            }
+        };
         for work in accepted.work {
             // If the engine is gone, the next start finds the delivery.
-            drop(self.work.send(work));
+            let _ = self.work.send(work);
         }
         if accepted.left_waiting {
             self.context.bell.ring();
         }
         Ok(())
     }
+}
+
+/// Takes the first `count` off.
+fn split<'a, T>(rest: &mut &'a [T], count: usize) -> &'a [T] {
+    let (first, others) = rest.split_at(count.min(rest.len()));
+    *rest = others;
+    first
 }
 
 impl Request {

@@ -1,13 +1,14 @@
 //! A client of our own API, for the command line.
 
 use std::io;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bluum_hooks_shared::error::{ErrorBody, ErrorDetail};
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HttpClient;
@@ -17,6 +18,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::telemetry::Chain;
+
+/// How often a request that came too fast is made again.
+const PATIENCE: usize = 3;
+/// The longest wait for that; beyond it, a person should decide.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Speaks to one daemon with one key.
 #[derive(Debug, Clone)]
@@ -34,6 +40,9 @@ pub enum ClientError {
     /// The daemon said no.
     #[error("{}", .detail.message)]
     Refused { status: u16, detail: Box<ErrorDetail> },
+    /// The daemon said to come back later.
+    #[error("{base} allows no more requests for {} s", .wait.as_secs())]
+    TooFast { base: String, wait: Duration },
     /// Something answered, but not this API.
     #[error("{base} answered {status}, and not as this API does; is it the daemon?")]
     Strange { base: String, status: u16 },
@@ -82,7 +91,23 @@ impl Client {
             .map_err(|_| ClientError::Strange { base: self.base.clone(), status: 200 })
     }
 
+    /// Waits when the daemon says that this was too fast, as long as it says, a few times.
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, ClientError> {
+        for _ in 0..PATIENCE {
+            match self.exchange(method.clone(), path, body.clone()).await {
+                Err(ClientError::TooFast { wait, .. }) => tokio::time::sleep(wait).await,
+                outcome => return outcome,
+            }
+        }
+        self.exchange(method, path, body).await
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Bytes, ClientError> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base))
@@ -96,17 +121,26 @@ impl Client {
         };
         let answer = self.http.request(request).await.map_err(|error| unreachable(&error))?;
         let status = answer.status();
+        let wait = retry_after(answer.headers());
         let body = answer.into_body().collect().await.map_err(|error| unreachable(&error))?;
         let body = body.to_bytes();
         if status.is_success() {
             return Ok(body);
         }
         let status = status.as_u16();
+        if let (429, Some(wait)) = (status, wait.filter(|wait| *wait <= LONGEST_WAIT)) {
+            return Err(ClientError::TooFast { base: self.base.clone(), wait });
+        }
         match serde_json::from_slice::<ErrorBody>(&body) {
             Ok(ErrorBody { error }) => Err(ClientError::Refused { status, detail: error.into() }),
             Err(_) => Err(ClientError::Strange { base: self.base.clone(), status }),
         }
     }
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 /// Our own types, which are always JSON.

@@ -27,3 +27,4 @@ pub mod slots;
 pub mod store;
 pub mod telemetry;
 pub mod transport;
+pub mod vault;

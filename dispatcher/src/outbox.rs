@@ -1,7 +1,7 @@
 //! Publishing without HTTP, for whoever shares the database.
 //!
 //! A publisher inserts into the table `outbox` inside its own transaction: in Rust with
-//! [`publish`], in any language with plain SQL. The dispatcher notices the commit and accepts the
+//! [`publish()`], in any language with plain SQL. The dispatcher notices the commit and accepts the
 //! row in the commit that deletes it, so every committed row becomes exactly one event.
 
 use std::sync::Arc;

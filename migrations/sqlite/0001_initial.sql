@@ -40,7 +40,9 @@ CREATE TABLE webhooks (
     max_in_flight    INTEGER NOT NULL CHECK (max_in_flight > 0),
     headers          TEXT    NOT NULL CHECK (json_valid(headers)),
     metadata         TEXT    NOT NULL CHECK (json_valid(metadata)),
-    secrets          TEXT    NOT NULL CHECK (json_valid(secrets)),
+    -- Sealed; a secret as it is shown to partners does not get in here.
+    secrets          TEXT    NOT NULL
+        CHECK (json_array_length(secrets) <= 5 AND instr(secrets, 'whsec_') = 0),
     last_sequence    INTEGER NOT NULL DEFAULT 0 CHECK (last_sequence >= 0),
     created_at       INTEGER NOT NULL,
     updated_at       INTEGER NOT NULL,
@@ -117,6 +119,20 @@ CREATE TABLE attempts (
     PRIMARY KEY (delivery, number),
     CHECK (status IS NOT NULL OR error IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
+
+-- The first answers to requests that came with an Idempotency-Key, written in the commit of what
+-- the request did.
+CREATE TABLE answers (
+    key_id          TEXT    NOT NULL REFERENCES keys (id),
+    idempotency_key TEXT    NOT NULL,
+    request_sha256  TEXT    NOT NULL CHECK (length(request_sha256) = 64),
+    status          INTEGER NOT NULL CHECK (status BETWEEN 200 AND 299),
+    body            BLOB    NOT NULL,
+    created_at      INTEGER NOT NULL,
+    PRIMARY KEY (key_id, idempotency_key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX answers_by_age ON answers (created_at);
 
 -- Publishing without HTTP: insert here, inside a transaction of your own. Nothing is checked at
 -- this point, so that a publisher's transaction never fails because of us; what cannot be

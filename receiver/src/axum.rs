@@ -114,7 +114,8 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Rejection> {
         receive(request, &Verifier::from_ref(state)).await.map(Self).inspect_err(|rejection| {
-            tracing::warn!(status = rejection.status().as_u16(), reason = %rejection, "webhook refused");
+            let status = rejection.status().as_u16();
+            tracing::warn!(status, reason = %rejection, "webhook refused");
         })
     }
 }

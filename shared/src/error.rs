@@ -68,8 +68,14 @@ codes! {
     MethodNotAllowed = "BLUM-405-001", 405, "invalid_request_error";
     /// Something with this name exists.
     Duplicate = "BLUM-409-001", 409, "conflict_error";
+    /// An idempotency key that was used for another request.
+    KeyConflict = "BLUM-409-002", 409, "idempotency_error";
+    /// What is there does not allow this now.
+    StateConflict = "BLUM-409-003", 409, "conflict_error";
     /// The body is in an encoding or of a type that is not taken.
     UnsupportedBody = "BLUM-415-001", 415, "invalid_request_error";
+    /// More requests than this key may make; `Retry-After` says when to go on.
+    TooManyRequests = "BLUM-429-001", 429, "rate_limit_error";
     /// Our fault. Nothing is known to have happened; try again.
     Internal = "BLUM-500-001", 500, "api_error";
     /// Not now: starting, stopping, or the disk is full. Nothing was accepted; try again.
@@ -131,7 +137,10 @@ mod tests {
         );
         assert_eq!(
             serde_json::to_string(&body).unwrap(),
-            r#"{"error":{"type":"invalid_request_error","code":"BLUM-400-002","message":"Required field 'url' is missing.","param":"url"}}"#
+            concat!(
+                r#"{"error":{"type":"invalid_request_error","code":"BLUM-400-002","#,
+                r#""message":"Required field 'url' is missing.","param":"url"}}"#
+            )
         );
     }
 

@@ -12,6 +12,9 @@ pub const WEBHOOK_SIGNATURE: &str = "webhook-signature";
 pub const WEBHOOK_SEQUENCE: &str = "webhook-sequence";
 /// Which attempt this is, from 1.
 pub const WEBHOOK_ATTEMPT: &str = "webhook-attempt";
+/// The [trace context](https://www.w3.org/TR/trace-context/) of this attempt; all attempts of an
+/// event are one trace.
+pub const TRACEPARENT: &str = "traceparent";
 /// On a POST to the API: makes repeating the request safe for 24 hours.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// On every answer of the API: the id to quote to support.

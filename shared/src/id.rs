@@ -108,6 +108,13 @@ macro_rules! our_id {
             }
         }
 
+        impl From<$name> for u128 {
+            /// The ULID as a number.
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let text = encode(self.0);

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use base64::Engine;
@@ -25,12 +27,22 @@ pub(super) struct Caller {
     key: Arc<Key>,
 }
 
+/// The caller that `limit::admit` has let in.
 impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
+        let admitted = Extension::<Self>::from_request_parts(parts, api).await;
+        let Extension(caller) = admitted.map_err(|error| ApiError::internal(&error))?;
+        Ok(caller)
+    }
+}
+
+impl Caller {
+    /// The key that these headers name, if they prove to know its secret.
+    pub(super) fn authenticate(headers: &HeaderMap, registry: &Registry) -> Result<Self, Invalid> {
         let refuse = |code, message: &str| Invalid::request(code, message);
-        let header = parts.headers.get(AUTHORIZATION).ok_or_else(|| {
+        let header = headers.get(AUTHORIZATION).ok_or_else(|| {
             refuse(ErrorCode::MissingAuth, "Send 'Authorization: Basic <base64 of KEY:SECRET>'.")
         })?;
         let (id, secret) = decode(header.as_bytes()).ok_or_else(|| {
@@ -40,13 +52,12 @@ impl FromRequestParts<Arc<Api>> for Caller {
             )
         })?;
         let given = credentials::hash(&secret);
-        let registry = api.context.store.registry();
         let key = id.parse::<KeyId>().ok().and_then(|id| registry.key(id));
         let key = key
             .filter(|key| bool::from(key.secret_sha256.as_bytes().ct_eq(given.as_bytes())))
             .ok_or_else(|| refuse(ErrorCode::InvalidKey, "No such API key, or another secret."))?;
         if key.revoked_at.is_some() {
-            return Err(refuse(ErrorCode::KeyInactive, "This API key was revoked.").into());
+            return Err(refuse(ErrorCode::KeyInactive, "This API key was revoked."));
         }
         Ok(Self { key: Arc::clone(key) })
     }
@@ -64,6 +75,15 @@ fn decode(header: &[u8]) -> Option<(String, String)> {
 }
 
 impl Caller {
+    pub(super) fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// The key's id.
+    pub(super) fn key_id(&self) -> KeyId {
+        self.key.id
+    }
+
     /// The mode of what this key makes and sees.
     pub(super) fn livemode(&self) -> bool {
         self.key.livemode

@@ -2,18 +2,22 @@
 
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri};
+use axum::response::Response;
 use bluum_hooks_shared::api::MAX_BATCH;
 use bluum_hooks_shared::catalogue;
 use bluum_hooks_shared::error::ErrorCode;
 use bluum_hooks_shared::header::MAX_EVENT_BYTES;
 use bluum_hooks_shared::id::EventId;
+use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::answer::{self, Answer};
 use super::auth::Caller;
 use super::error::ApiError;
+use super::idempotency::{Guard, Key};
 use super::query::Query;
 use super::{Api, Shared, body, list};
+use crate::acceptor::AcceptFailed;
 use crate::fields::Fields;
 use crate::invalid::Invalid;
 use crate::publish::{self, Publication};
@@ -26,11 +30,15 @@ const FIELDS: &[&str] = &["event", "data", "tenant", "investor_id", "ordering_ke
 
 /// `POST /v1/events`
 pub(super) async fn publish(State(api): Shared, caller: Caller, request: Request) -> Answer {
+    let key = Key::of(&request, &caller)?;
     let body = body::read(request, MAX_EVENT_BYTES).await?;
+    let guard = key.map(|key| key.guard(&body));
+    if let Some(answered) = answered(&api, guard.as_ref()).await? {
+        return Ok(answered);
+    }
     let event = read(&api, &caller, &body)?;
     let stored = event.body.clone();
-    api.acceptor.accept(vec![event]).await?;
-    Ok(answer::raw(StatusCode::ACCEPTED, stored))
+    accept(&api, vec![event], stored, guard).await
 }
 
 /// `POST /v1/events/batch`: all or nothing.
@@ -40,7 +48,12 @@ pub(super) async fn publish_batch(
     uri: Uri,
     request: Request,
 ) -> Answer {
+    let key = Key::of(&request, &caller)?;
     let body = body::read(request, MAX_BATCH_BYTES).await?;
+    let guard = key.map(|key| key.guard(&body));
+    if let Some(answered) = answered(&api, guard.as_ref()).await? {
+        return Ok(answered);
+    }
     let items = batch(&body)?;
     if items.is_empty() || items.len() > MAX_BATCH {
         let message = format!("A batch has 1 to {MAX_BATCH} events, this has {}.", items.len());
@@ -52,8 +65,26 @@ pub(super) async fn publish_batch(
         events.push(event.map_err(|invalid| invalid.within(&format!("events[{place}]")))?);
     }
     let stored = events.iter().map(|event| raw(&event.body)).collect::<Result<_, _>>()?;
-    api.acceptor.accept(events).await?;
-    Ok(list::whole(&uri, StatusCode::ACCEPTED, stored, false))
+    let stored = list::to_bytes(&uri, stored);
+    accept(&api, events, stored, guard).await
+}
+
+async fn answered(api: &Api, guard: Option<&Guard>) -> Result<Option<Response>, ApiError> {
+    match guard {
+        Some(guard) => guard.answered(api).await,
+        None => Ok(None),
+    }
+}
+
+/// Accepts the events and answers with what was stored, this time and every time.
+async fn accept(api: &Api, events: Vec<NewEvent>, stored: Bytes, guard: Option<Guard>) -> Answer {
+    const STATUS: StatusCode = StatusCode::ACCEPTED;
+    let keep = guard.as_ref().map(|guard| guard.keep(STATUS, stored.clone()));
+    match (api.acceptor.accept(events, keep).await, guard) {
+        (Ok(()), _) => Ok(answer::raw(STATUS, stored)),
+        (Err(AcceptFailed::KeyUsed), Some(guard)) => guard.must_be_answered(api).await,
+        (Err(failed), _) => Err(failed.into()),
+    }
 }
 
 /// `{"events":[…]}`, or the array alone.

@@ -3,6 +3,7 @@
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use bluum_hooks_shared::api::List;
+use bytes::Bytes;
 use serde::Serialize;
 
 use super::answer;
@@ -13,7 +14,7 @@ pub(super) fn page<T: Serialize>(uri: &Uri, mut items: Vec<T>, limit: u32) -> Re
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = items.len() > limit;
     items.truncate(limit);
-    whole(uri, StatusCode::OK, items, has_more)
+    answer::json(StatusCode::OK, &list(uri, items, has_more))
 }
 
 /// Answers with a page of a list that is in memory.
@@ -27,13 +28,12 @@ pub(super) fn window<T: Serialize>(
     page(uri, items.skip(skip).take(take).collect(), window.limit)
 }
 
-/// Answers with these items and no others.
-pub(super) fn whole<T: Serialize>(
-    uri: &Uri,
-    status: StatusCode,
-    data: Vec<T>,
-    has_more: bool,
-) -> Response {
-    let list = List { object: "list".into(), url: uri.path().to_owned(), has_more, data };
-    answer::json(status, &list)
+/// These items and no others, as JSON.
+pub(super) fn to_bytes<T: Serialize>(uri: &Uri, data: Vec<T>) -> Bytes {
+    // Our own types: strings as keys, no value that JSON does not have.
+    serde_json::to_vec(&list(uri, data, false)).unwrap_or_default().into()
+}
+
+fn list<T>(uri: &Uri, data: Vec<T>, has_more: bool) -> List<T> {
+    List { object: "list".into(), url: uri.path().to_owned(), has_more, data }
 }

@@ -11,9 +11,12 @@ mod error;
 mod event_types;
 mod events;
 mod health;
+mod idempotency;
 mod keys;
+pub mod limit;
 mod list;
 mod query;
+mod secrets;
 pub mod server;
 mod settings;
 mod tenants;
@@ -34,6 +37,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, debug, info_span};
 
 use self::error::ApiError;
+use self::limit::Limiter;
 use crate::acceptor::Acceptor;
 use crate::context::Context;
 use crate::invalid::Invalid;
@@ -46,6 +50,7 @@ pub struct Api {
     pub acceptor: Acceptor,
     /// Where webhooks may point.
     pub targets: Targets,
+    pub limiter: Limiter,
 }
 
 type Shared = State<Arc<Api>>;
@@ -63,12 +68,16 @@ pub fn router(api: Arc<Api>) -> Router {
             "/v1/webhooks/{id}",
             get(webhooks::show).patch(webhooks::update).delete(webhooks::delete),
         )
+        .route("/v1/webhooks/{id}/secrets", post(secrets::rotate))
         .route("/v1/webhooks/{id}/deliveries", get(deliveries::of_webhook))
         .route("/v1/deliveries/{id}", get(deliveries::show))
         .route("/v1/tenants", get(tenants::list).post(tenants::create))
         .route("/v1/tenants/{id}", get(tenants::show))
         .route("/v1/keys", get(keys::list).post(keys::create))
         .route("/v1/keys/{id}", delete(keys::revoke).get(keys::show))
+        .method_not_allowed_fallback(unknown_method)
+        // What stands above needs a key, what stands below needs none.
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&api), limit::admit))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .fallback(unknown_route)

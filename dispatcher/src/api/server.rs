@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tracing::{debug, warn};
 
 use crate::context::Context;
+use crate::shutdown::Shutdown;
 
 /// How long a client may take to send the head of a request, counted from the end of the last one:
 /// so also how long a connection may stay open unused.
@@ -29,7 +30,7 @@ pub async fn serve(listener: TcpListener, router: Router, context: Context) {
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => connect(stream, router.clone(), &connections),
+            Ok((stream, _)) => connect(stream, router.clone(), &connections, shutdown.clone()),
             Err(error) => {
                 warn!(%error, "cannot accept a connection; trying again");
                 clock.sleep_until(clock.now().plus(AFTER_ACCEPT_ERROR)).await;
@@ -43,7 +44,7 @@ pub async fn serve(listener: TcpListener, router: Router, context: Context) {
     }
 }
 
-fn connect(stream: TcpStream, router: Router, connections: &GracefulShutdown) {
+fn connect(stream: TcpStream, router: Router, connections: &GracefulShutdown, shutdown: Shutdown) {
     // Answers are small and wait for nothing; a failure here only costs latency.
     let _ = stream.set_nodelay(true);
     let mut protocol = auto::Builder::new(TokioExecutor::new());
@@ -54,8 +55,11 @@ fn connect(stream: TcpStream, router: Router, connections: &GracefulShutdown) {
         .into_owned();
     let connection = connections.watch(connection);
     tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            debug!(%error, "a connection ended badly");
+        tokio::select! {
+            () = shutdown.abandoned() => {}
+            ended = connection => if let Err(error) = ended {
+                debug!(%error, "a connection ended badly");
+            }
         }
     });
 }

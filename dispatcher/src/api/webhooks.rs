@@ -38,7 +38,7 @@ pub(super) async fn create(State(api): Shared, caller: Caller, request: Request)
     Ok(answer::json(StatusCode::CREATED, &answer))
 }
 
-fn new_secret(api: &Api) -> Result<Secret, ApiError> {
+pub(super) fn new_secret(api: &Api) -> Result<Secret, ApiError> {
     let mut bytes = [0; 32];
     api.context.random.fill(&mut bytes);
     Secret::from_bytes(&bytes).map_err(|error| ApiError::internal(&error))
@@ -97,7 +97,7 @@ pub(super) async fn delete(State(api): Shared, caller: Caller, Path(id): Path<St
     Ok(answer::json(StatusCode::OK, &deleted))
 }
 
-async fn change(
+pub(super) async fn change(
     api: &Api,
     id: WebhookId,
     change: impl FnOnce(&mut WebhookDraft) + Send + 'static,

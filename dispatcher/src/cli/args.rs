@@ -1,6 +1,5 @@
 //! Every command and flag, and the help that goes with it.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::path::PathBuf;
 
@@ -10,6 +9,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::failure::{Failure, Status};
 use crate::client::Client;
 use crate::config::{DEFAULT_LISTEN, Sources};
+
+mod database;
+mod webhooks;
+
+pub(super) use self::database::{DatabaseArgs, KeyedDatabaseArgs, RekeyArgs, SecretsCommand};
+pub(super) use self::webhooks::{WebhookSettings, WebhooksCommand};
 
 const EXIT_STATUS: &str = "Exit status:
   0  done
@@ -66,11 +71,14 @@ impl Global {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Create the database, a tenant, and its first keys
-    Init(DatabaseArgs),
+    Init(KeyedDatabaseArgs),
     /// Run the daemon
     Serve(ServeArgs),
     /// Check every promise that can be read off the database, live or stopped
     Audit(DatabaseArgs),
+    /// Manage the key that webhook secrets are sealed with, while the daemon is stopped
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
     /// See it all at once: daemon, receiver and a journey of events, on a temporary database
     Demo(DemoArgs),
     /// Register and manage webhooks
@@ -91,20 +99,14 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct DatabaseArgs {
-    /// The database [default: sqlite:bluum-hooks.db] [env: BLUUM_HOOKS_DATABASE]
-    #[arg(long, value_name = "URL")]
-    pub(super) database: Option<String>,
-}
-
-#[derive(Debug, Args)]
 #[command(after_help = "Each setting can also be given as BLUUM_HOOKS_<NAME>, or in the file.
 A database that does not exist is created as by `init`; its keys are printed on stderr, once.
 
 Examples:
   bluum-hooks serve
   bluum-hooks serve --listen 0.0.0.0:4100 --database sqlite:/var/lib/bluum/hooks.db
-  bluum-hooks serve --allow-target 127.0.0.0/8      let webhooks point to this machine")]
+  bluum-hooks serve --allow-target 127.0.0.0/8      let webhooks point to this machine
+  bluum-hooks serve --rate-limit-sandbox 10 --rate-limit-live 25     open to partners")]
 pub(super) struct ServeArgs {
     /// Where to listen; port 0 takes any [default: 127.0.0.1:4100]
     #[arg(long, value_name = "ADDR")]
@@ -112,6 +114,9 @@ pub(super) struct ServeArgs {
     /// The database [default: sqlite:bluum-hooks.db]
     #[arg(long, value_name = "URL")]
     database: Option<String>,
+    /// The key that webhook secrets are sealed with [default: the database's name and `.key`]
+    #[arg(long, value_name = "FILE")]
+    secrets_key_file: Option<String>,
     /// A TOML file with settings, keys as flags with underscores
     #[arg(long, value_name = "FILE", env = "BLUUM_HOOKS_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
@@ -127,16 +132,15 @@ pub(super) struct ServeArgs {
     /// Most deliveries under way at the same time [default: 1024]
     #[arg(long, value_name = "N")]
     max_in_flight: Option<String>,
+    /// Requests a second that a sandbox key may make; the platform's limit is 10 [default: any]
+    #[arg(long, value_name = "N")]
+    rate_limit_sandbox: Option<String>,
+    /// Requests a second that a live key may make; the platform's limit is 25 [default: any]
+    #[arg(long, value_name = "N")]
+    rate_limit_live: Option<String>,
     /// Logs as JSON
     #[arg(long)]
     pub(super) log_json: bool,
-}
-
-impl DatabaseArgs {
-    pub(super) fn sources(&self) -> Sources {
-        let flags = self.database.iter().map(|text| ("database", text.clone())).collect();
-        Sources::new(flags, |name| env::var(name).ok(), BTreeMap::new())
-    }
 }
 
 impl ServeArgs {
@@ -145,10 +149,13 @@ impl ServeArgs {
         let flags = [
             ("listen", &self.listen),
             ("database", &self.database),
+            ("secrets_key_file", &self.secrets_key_file),
             ("allow_target", &ranges),
             ("retry_schedule", &self.retry_schedule),
             ("grace", &self.grace),
             ("max_in_flight", &self.max_in_flight),
+            ("rate_limit_sandbox", &self.rate_limit_sandbox),
+            ("rate_limit_live", &self.rate_limit_live),
         ];
         let flags = flags.into_iter().filter_map(|(name, text)| Some((name, text.clone()?)));
         let file = Sources::file(self.config.as_deref())?;
@@ -172,81 +179,6 @@ pub(super) struct ListArgs {
     /// Go on after this one
     #[arg(long, value_name = "ID")]
     pub(super) starting_after: Option<String>,
-}
-
-/// The settings of a webhook.
-#[derive(Debug, Args)]
-pub(super) struct WebhookSettings {
-    /// A name for people
-    #[arg(long)]
-    pub(super) name: Option<String>,
-    /// More words for people
-    #[arg(long)]
-    pub(super) description: Option<String>,
-    /// `object`: events about the same object wait for each other; `none`: nothing waits
-    #[arg(long, value_name = "ORDERING")]
-    pub(super) ordering: Option<String>,
-    /// How long one attempt may take, in seconds
-    #[arg(long, value_name = "N")]
-    pub(super) timeout_seconds: Option<u32>,
-    /// Waits between attempts, such as 1m,5m,30m
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub(super) retry_schedule: Option<Vec<String>>,
-    /// Most requests at the same time
-    #[arg(long, value_name = "N")]
-    pub(super) max_in_flight: Option<u32>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum WebhooksCommand {
-    /// Register a URL; prints the signing secret, once
-    #[command(after_help = "Examples:
-  bluum-hooks webhooks create --url https://partner.example/hooks --events 'order.*'
-  bluum-hooks webhooks create --url http://127.0.0.1:3000/webhooks --events '*' --name laptop")]
-    Create {
-        /// Where deliveries go
-        #[arg(long)]
-        url: String,
-        /// What to subscribe to: names, 'order.*', '*'
-        #[arg(long, value_name = "LIST", value_delimiter = ',', required = true)]
-        events: Vec<String>,
-        #[command(flatten)]
-        settings: WebhookSettings,
-        /// Whose it is, with an operator's key
-        #[arg(long, value_name = "ID")]
-        tenant: Option<String>,
-    },
-    /// List webhooks
-    List(ListArgs),
-    /// Show one webhook
-    Show {
-        /// The webhook, wh_…
-        id: String,
-    },
-    /// Change a webhook; what is not named stays
-    #[command(after_help = "Examples:
-  bluum-hooks webhooks update wh_… --status inactive      pause it: what arrives is parked
-  bluum-hooks webhooks update wh_… --events 'order.*,deposit.completed'")]
-    Update {
-        /// The webhook, wh_…
-        id: String,
-        /// Where deliveries go
-        #[arg(long)]
-        url: Option<String>,
-        /// What to subscribe to
-        #[arg(long, value_name = "LIST", value_delimiter = ',')]
-        events: Option<Vec<String>>,
-        /// `active`, or `inactive` to pause it
-        #[arg(long)]
-        status: Option<String>,
-        #[command(flatten)]
-        settings: WebhookSettings,
-    },
-    /// Delete a webhook; what it is owed is parked
-    Delete {
-        /// The webhook, wh_…
-        id: String,
-    },
 }
 
 #[derive(Debug, Subcommand)]

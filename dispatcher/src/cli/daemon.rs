@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::failure::{Failure, Status};
 use super::init::{self, Credentials};
 use crate::acceptor::Acceptor;
+use crate::api::limit::Limiter;
 use crate::api::{self, Api};
 use crate::bell::Bell;
 use crate::clock::{Clock, SystemClock};
@@ -42,7 +43,8 @@ impl Daemon {
         let targets = Targets::new(config.allow_target);
         let transport = HttpTransport::new(targets.clone())
             .map_err(|error| Failure::new(Status::Failed, error.to_string()))?;
-        let store = SqliteStore::open(&config.database.path, clock.now()).await?;
+        let (path, keys) = (&config.database.path, &config.secrets_key);
+        let store = SqliteStore::open(path, keys, Arc::clone(&random), clock.now()).await?;
         let credentials = init::if_new(&store, clock.now(), &*random).await?;
         let listener = TcpListener::bind(config.listen)
             .await
@@ -64,7 +66,8 @@ impl Daemon {
         tasks.spawn(Outbox { context: context.clone(), work: work.clone() }.run());
         let (acceptor, committer) = Acceptor::new(context.clone(), work);
         tasks.spawn(committer.run());
-        let api = Arc::new(Api { context: context.clone(), acceptor, targets });
+        let limiter = Limiter::new(config.rate_limits, &context.clock);
+        let api = Arc::new(Api { context: context.clone(), acceptor, targets, limiter });
         tasks.spawn(api::server::serve(listener, api::router(api), context.clone()));
         Ok(Self { address, credentials, context, tasks })
     }

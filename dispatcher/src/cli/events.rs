@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::args::{EventsCommand, ListArgs};
 use super::deliveries;
 use super::failure::{Failure, Status};
-use super::print::{Printer, or_dash, table};
+use super::print::{Printer, or_dash, pretty, table};
 use super::query;
 use crate::client::Client;
 
@@ -54,9 +54,7 @@ async fn show(id: &str, client: &Client, printer: Printer) -> Result<(), Failure
     let answer = client.get(&path).await?;
     let owed = client.get(&format!("{path}/deliveries")).await?;
     let owed: List<Delivery> = client.read(&owed)?;
-    let text = serde_json::from_slice::<serde_json::Value>(&answer)
-        .and_then(|event| serde_json::to_string_pretty(&event))
-        .unwrap_or_else(|_| String::from_utf8_lossy(&answer).into_owned());
+    let text = pretty(&String::from_utf8_lossy(&answer));
     printer.answer(&answer, || {
         if owed.data.is_empty() {
             format!("{text}\n\nNo webhook subscribes to it.")

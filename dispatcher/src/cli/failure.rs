@@ -6,8 +6,10 @@ use std::process::ExitCode;
 
 use crate::client::ClientError;
 use crate::config::ConfigError;
+use crate::store::StoreError;
 use crate::store::sqlite::OpenError;
 use crate::telemetry::Chain;
+use crate::vault::KeyError;
 
 /// Exit statuses; `--help` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,11 +78,27 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let next = match &error {
             OpenError::InUse { .. } => "stop the other one, or choose another --database",
-            OpenError::Unusable { .. } => {
-                "check that the folder exists and may be written, or choose another --database"
+            OpenError::Unusable { cause, .. } => match cause.downcast_ref() {
+                Some(StoreError::Corrupt(_) | StoreError::Vault(_)) => {
+                    "keep a copy of the database, and restore it from its backup"
+                }
+                _ => {
+                    "check that the folder exists and may be written, or choose another --database"
+                }
+            },
+            OpenError::NoKey { sealed_with, .. } if sealed_with.is_empty() => {
+                "make one with `head -c 32 /dev/urandom | base64 > FILE` and name the file with \
+                 --secrets-key-file"
+            }
+            OpenError::NoKey { .. } | OpenError::OtherKey { .. } => {
+                "restore the right key from its backup, or name its file with --secrets-key-file"
             }
         };
-        Self::new(Status::Failed, Chain(&error).to_string()).then(next)
+        let status = match &error {
+            OpenError::NoKey { cause: KeyError::Malformed { .. }, .. } => Status::Usage,
+            _ => Status::Failed,
+        };
+        Self::new(status, Chain(&error).to_string()).then(next)
     }
 }
 
@@ -90,7 +108,9 @@ impl From<ClientError> for Failure {
         match error {
             ClientError::Unreachable { .. } => Self::new(Status::Unreachable, message)
                 .then("is `bluum-hooks serve` running? see BLUUM_BASE_URL"),
-            ClientError::Strange { .. } => Self::new(Status::Unreachable, message),
+            ClientError::Strange { .. } | ClientError::TooFast { .. } => {
+                Self::new(Status::Unreachable, message)
+            }
             ClientError::BadBase(_) => Self::new(Status::Usage, message),
             ClientError::Refused { status, detail } => {
                 let failure = Self::new(refusal(status), format!("{message} ({})", detail.code));

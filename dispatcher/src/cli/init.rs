@@ -1,11 +1,13 @@
 //! `init`: a database, a tenant, and the first keys.
 
+use std::sync::Arc;
+
 use bluum_hooks_shared::api::Role;
 use bluum_hooks_shared::id::{KeyId, TenantId};
 use bluum_hooks_shared::time::Timestamp;
 use serde::Serialize;
 
-use super::args::DatabaseArgs;
+use super::args::KeyedDatabaseArgs;
 use super::failure::{Failure, Status};
 use super::print::Printer;
 use crate::clock::{Clock, SystemClock};
@@ -35,10 +37,13 @@ pub(super) struct TenantCredentials {
     pub(super) key: KeyPair,
 }
 
-pub(super) async fn run(args: &DatabaseArgs, printer: Printer) -> Result<(), Failure> {
-    let database = config::database(&args.sources())?;
+pub(super) async fn run(args: &KeyedDatabaseArgs, printer: Printer) -> Result<(), Failure> {
+    let sources = args.sources();
+    let database = config::database(&sources)?;
+    let keys = config::secrets_key(&sources, &database)?;
     let clock = SystemClock::new();
-    let store = SqliteStore::open(&database.path, clock.now()).await?;
+    let random = Arc::new(SystemRandom);
+    let store = SqliteStore::open(&database.path, &keys, random, clock.now()).await?;
     let made = if_new(&store, clock.now(), &SystemRandom).await?;
     let credentials = made.ok_or_else(|| {
         let there = format!("{} is a database already", database.path.display());

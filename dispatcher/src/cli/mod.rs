@@ -1,4 +1,5 @@
-//! The command line. Everything but `serve`, `init`, `audit` and `demo` is a client of the HTTP API.
+//! The command line. Everything but `serve`, `init`, `audit`, `secrets` and `demo` is a client of
+//! the HTTP API.
 
 mod args;
 mod audit;
@@ -12,6 +13,7 @@ mod journey;
 mod keys;
 mod print;
 mod query;
+mod secrets;
 mod serve;
 mod tenants;
 mod webhooks;
@@ -20,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use self::args::{Cli, Command};
+use self::args::{Cli, Command, SecretsCommand};
 use self::failure::Failure;
 use self::print::Printer;
 
@@ -44,6 +46,7 @@ async fn run(cli: Cli, printer: Printer) -> Result<(), Failure> {
         Command::Init(args) => init::run(&args, printer).await,
         Command::Serve(args) => serve::run(&args, printer).await,
         Command::Audit(args) => audit::run(&args, printer).await,
+        Command::Secrets(SecretsCommand::Rekey(args)) => secrets::rekey(&args, printer).await,
         Command::Demo(args) => demo::run(&args, printer).await,
         Command::Webhooks(command) => webhooks::run(command, &global.client()?, printer).await,
         Command::Events(command) => events::run(command, &global.client()?, printer).await,

@@ -1,13 +1,14 @@
-//! `webhooks create|list|show|update|delete`
+//! `webhooks create|list|show|update|delete|rotate-secret`
 
 use bluum_hooks_shared::api::{List, Webhook};
 use serde_json::{Map, Value, json};
 
 use super::args::{WebhookSettings, WebhooksCommand};
-use super::failure::Failure;
+use super::failure::{Failure, Status};
 use super::print::{Printer, facts, or_dash, table};
 use super::query;
 use crate::client::Client;
+use crate::duration;
 
 pub(super) async fn run(
     command: WebhooksCommand,
@@ -44,6 +45,13 @@ pub(super) async fn run(
             let webhook: Webhook = client.read(&answer)?;
             printer.answer(&answer, || shown(&webhook));
         }
+        WebhooksCommand::RotateSecret { id, overlap } => {
+            let body = rotation(overlap.as_deref())?;
+            let path = format!("{}/secrets", query::item("/v1/webhooks", &id));
+            let answer = client.post(&path, &body).await?;
+            let webhook: Webhook = client.read(&answer)?;
+            printer.answer(&answer, || created(&webhook));
+        }
         WebhooksCommand::Delete { id } => {
             let answer = client.delete(&query::item("/v1/webhooks", &id)).await?;
             printer.answer(&answer, || format!("{id} deleted; what it is owed is parked"));
@@ -65,6 +73,14 @@ impl WebhookSettings {
         let given = given.into_iter().filter_map(|(name, value)| Some((name.into(), value?)));
         given.collect()
     }
+}
+
+/// The API takes seconds; how many is the API's to check.
+fn rotation(overlap: Option<&str>) -> Result<Value, Failure> {
+    let Some(overlap) = overlap else { return Ok(json!({})) };
+    let overlap = duration::parse(overlap)
+        .map_err(|error| Failure::new(Status::Usage, format!("--overlap: {error}")))?;
+    Ok(json!({ "overlap_seconds": overlap.as_secs() }))
 }
 
 fn created(webhook: &Webhook) -> String {

@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use zeroize::Zeroizing;
+
+use crate::vault::{KEY_VARIABLE, NotAKey, VaultKey};
+
 /// A setting that cannot be used: where it stands, what is wrong, what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
@@ -36,6 +40,8 @@ impl Given {
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     given: BTreeMap<&'static str, Given>,
+    /// What [`KEY_VARIABLE`] holds. Never a flag, which others can read, nor in the settings file.
+    secrets_key: Option<Result<VaultKey, NotAKey>>,
 }
 
 impl Sources {
@@ -56,11 +62,21 @@ impl Sources {
             let source = format!("--{}", name.replace('_', "-"));
             given.insert(name, Given { text, source });
         }
-        Self { given }
+        let secrets_key = environment(KEY_VARIABLE).filter(|text| !text.is_empty());
+        let secrets_key = secrets_key.map(|text| VaultKey::parse(&Zeroizing::new(text)));
+        Self { given, secrets_key }
     }
 
     /// The setting from where it counts most.
     pub fn get(&self, name: &str) -> Option<Given> {
         self.given.get(name).cloned()
+    }
+
+    /// The key of the secrets, if it is in the environment.
+    pub fn secrets_key(&self) -> Result<Option<VaultKey>, ConfigError> {
+        self.secrets_key.clone().transpose().map_err(|not_a_key| ConfigError {
+            source: KEY_VARIABLE.into(),
+            message: not_a_key.to_string(),
+        })
     }
 }

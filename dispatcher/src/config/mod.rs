@@ -4,6 +4,7 @@ mod file;
 mod given;
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use ipnet::IpNet;
 pub use given::{ConfigError, Given, Sources};
 
 use crate::policy::retry::RetrySchedule;
+use crate::vault::KeySource;
 use crate::{duration, shutdown, slots};
 
 /// The database, if nothing is said.
@@ -26,28 +28,51 @@ pub struct Database {
     pub path: PathBuf,
 }
 
+/// How many requests a key may make in a second; `None`: any number. Operators' keys always may.
+///
+/// The platform's are 10 and 25. They are for a daemon that is open to partners; one that is not
+/// has none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RateLimits {
+    pub sandbox: Option<NonZeroU32>,
+    pub live: Option<NonZeroU32>,
+}
+
 /// Checked settings of the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     pub listen: SocketAddr,
     pub database: Database,
+    pub secrets_key: KeySource,
     pub allow_target: Vec<IpNet>,
     pub retry_schedule: RetrySchedule,
     pub grace: Duration,
     pub max_in_flight: usize,
+    pub rate_limits: RateLimits,
 }
 
 /// The settings that there are, in the spelling of the file. As a flag, `--allow-target`; as a
 /// variable, `BLUUM_HOOKS_ALLOW_TARGET`.
-pub const SETTINGS: &[&str] =
-    &["listen", "database", "allow_target", "retry_schedule", "grace", "max_in_flight"];
+pub const SETTINGS: &[&str] = &[
+    "listen",
+    "database",
+    "secrets_key_file",
+    "allow_target",
+    "retry_schedule",
+    "grace",
+    "max_in_flight",
+    "rate_limit_sandbox",
+    "rate_limit_live",
+];
 
 impl Config {
     /// Reads every setting from where it was given. Opens and binds nothing.
     pub fn read(sources: &Sources) -> Result<Self, ConfigError> {
+        let database = database(sources)?;
         Ok(Self {
             listen: sources.get("listen").map_or_else(default_listen, |given| listen(&given))?,
-            database: database(sources)?,
+            secrets_key: secrets_key(sources, &database)?,
+            database,
             allow_target: list(sources.get("allow_target"), range)?,
             retry_schedule: match sources.get("retry_schedule") {
                 Some(given) => schedule(&given)?,
@@ -61,6 +86,7 @@ impl Config {
                 Some(given) => count(&given)?,
                 None => slots::DEFAULT_TOTAL,
             },
+            rate_limits: rate_limits(sources)?,
         })
     }
 }
@@ -80,6 +106,23 @@ pub fn database(sources: &Sources) -> Result<Database, ConfigError> {
             Ok(Database { path: Path::new(path).to_owned() })
         }
         _ => Err(given.refuse(format!("'{}' is not a database; write 'sqlite:PATH'", given.text))),
+    }
+}
+
+/// Where the key of a database's secrets is: the environment, a file that is named, or the file
+/// beside the database.
+pub fn secrets_key(sources: &Sources, database: &Database) -> Result<KeySource, ConfigError> {
+    if let Some(key) = sources.secrets_key()? {
+        return Ok(KeySource::Given(key));
+    }
+    match sources.get("secrets_key_file") {
+        Some(given) if given.text.is_empty() => Err(given.refuse("name a file")),
+        Some(given) => Ok(KeySource::File(given.text.into())),
+        None => {
+            let mut beside = database.path.clone().into_os_string();
+            beside.push(".key");
+            Ok(KeySource::Ours(beside.into()))
+        }
     }
 }
 
@@ -111,6 +154,20 @@ fn count(given: &Given) -> Result<usize, ConfigError> {
     count.ok_or_else(|| given.refuse(format!("'{}' is not from 1 to 100000", given.text)))
 }
 
+fn rate_limits(sources: &Sources) -> Result<RateLimits, ConfigError> {
+    let limit = |name| match sources.get(name) {
+        Some(given) => rate(&given).map(NonZeroU32::new),
+        None => Ok(None),
+    };
+    Ok(RateLimits { sandbox: limit("rate_limit_sandbox")?, live: limit("rate_limit_live")? })
+}
+
+fn rate(given: &Given) -> Result<u32, ConfigError> {
+    let rate = given.text.parse().ok().filter(|rate| (0..=100_000).contains(rate));
+    let wrong = || format!("'{}' is not from 1 to 100000, or 0 for no limit", given.text);
+    rate.ok_or_else(|| given.refuse(wrong()))
+}
+
 /// The parts between commas.
 fn list<T>(
     given: Option<Given>,
@@ -126,6 +183,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::vault::VaultKey;
 
     fn read(
         flags: &[(&'static str, &str)],
@@ -146,6 +204,19 @@ mod tests {
         assert_eq!(config.database.path, Path::new("bluum-hooks.db"));
         assert_eq!(config.retry_schedule, RetrySchedule::default());
         assert!(config.allow_target.is_empty());
+        assert_eq!(config.rate_limits, RateLimits::default());
+    }
+
+    #[test]
+    fn a_rate_limit_of_zero_is_none() {
+        let environment = [("BLUUM_HOOKS_RATE_LIMIT_LIVE", "100")];
+        let config = read(&[("rate_limit_sandbox", "0")], &environment, "rate_limit_live = 7");
+        let expected = RateLimits { sandbox: None, live: NonZeroU32::new(100) };
+        assert_eq!(config.unwrap().rate_limits, expected);
+        assert_eq!(
+            read(&[], &[], "rate_limit_live = -1").unwrap_err(),
+            "rate_limit_live in hooks.toml: '-1' is not from 1 to 100000, or 0 for no limit",
+        );
     }
 
     #[test]
@@ -156,6 +227,27 @@ mod tests {
         assert_eq!(config.listen.port(), 3);
         assert_eq!(config.grace, Duration::from_secs(2));
         assert_eq!(config.retry_schedule.waits(), [1, 2].map(Duration::from_secs));
+    }
+
+    #[test]
+    fn the_key_of_the_secrets_is_in_the_environment_or_a_file_or_beside_the_database() {
+        let text = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+        let key = VaultKey::parse(text).unwrap();
+        let beside = read(&[("database", "sqlite:a/b.db")], &[], "").unwrap();
+        assert_eq!(beside.secrets_key, KeySource::Ours("a/b.db.key".into()));
+        let named = [("BLUUM_HOOKS_SECRETS_KEY_FILE", "k")];
+        let file = read(&[], &named, "secrets_key_file = 'other'").unwrap();
+        assert_eq!(file.secrets_key, KeySource::File("k".into()));
+        let given = [named[0], ("BLUUM_HOOKS_SECRETS_KEY", text)];
+        assert_eq!(read(&[], &given, "").unwrap().secrets_key, KeySource::Given(key));
+
+        let cut = &text[..40];
+        let error = read(&[], &[("BLUUM_HOOKS_SECRETS_KEY", cut)], "").unwrap_err();
+        assert!(error.starts_with("BLUUM_HOOKS_SECRETS_KEY: expected a key"), "{error}");
+        assert!(!error.contains(cut), "{error}");
+        let in_file = read(&[], &[], &format!("secrets_key = '{text}'")).unwrap_err();
+        assert!(in_file.contains("did you mean 'secrets_key_file'?"), "{in_file}");
+        assert!(!in_file.contains(text), "{in_file}");
     }
 
     #[test]

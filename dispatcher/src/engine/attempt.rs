@@ -6,7 +6,7 @@ use std::time::Duration;
 use ::http::header::{CONTENT_TYPE, USER_AGENT};
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 use bluum_hooks_shared::header;
-use bluum_hooks_shared::id::AttemptId;
+use bluum_hooks_shared::id::{AttemptId, EventId};
 use bluum_hooks_shared::time::Timestamp;
 use tracing::{debug, info, warn};
 
@@ -27,7 +27,8 @@ pub(super) async fn attempt(engine: &Engine, claimed: Claimed) -> Report {
     }
     let started_at = engine.context.clock.now();
     let began = engine.context.clock.monotonic();
-    let request = sign(&claimed, started_at);
+    let id = AttemptId::new(started_at, engine.context.random.bits());
+    let request = sign(&claimed, id, started_at);
     let outcome = tokio::select! {
         biased;
         () = engine.context.shutdown.abandoned() => None,
@@ -38,13 +39,12 @@ pub(super) async fn attempt(engine: &Engine, claimed: Claimed) -> Report {
     };
     let duration = engine.context.clock.monotonic().saturating_sub(began);
     let verdict = verdict(&outcome, engine.context.clock.now());
-    let id = AttemptId::new(started_at, engine.context.random.bits());
     let attempt = describe(id, started_at, duration, outcome);
     decide(engine, claimed, Input::Attempted(verdict), Some(attempt))
 }
 
 /// The request, with a signature over this moment.
-fn sign(claimed: &Claimed, now: Timestamp) -> Request {
+fn sign(claimed: &Claimed, id: AttemptId, now: Timestamp) -> Request {
     let webhook = &claimed.webhook;
     let mut headers = own_headers(webhook);
     let event = claimed.event.to_string();
@@ -55,6 +55,7 @@ fn sign(claimed: &Claimed, now: Timestamp) -> Request {
         (header::WEBHOOK_SIGNATURE, signature),
         (header::WEBHOOK_SEQUENCE, claimed.sequence.to_string()),
         (header::WEBHOOK_ATTEMPT, (claimed.progress.attempts + 1).to_string()),
+        (header::TRACEPARENT, traceparent(claimed.event, id)),
     ] {
         // Digits, ids and base64: always a header value.
         if let Ok(value) = HeaderValue::try_from(value) {
@@ -69,6 +70,12 @@ fn sign(claimed: &Claimed, now: Timestamp) -> Request {
         body: claimed.body.clone(),
         timeout: webhook.settings.timeout,
     }
+}
+
+/// The event is the trace and the attempt its span, so both can be found by their ids.
+fn traceparent(event: EventId, attempt: AttemptId) -> String {
+    let span = u128::from(attempt) & u128::from(u64::MAX);
+    format!("00-{:032x}-{span:016x}-01", u128::from(event))
 }
 
 /// The headers that the partner asked for; ours come after and win.

@@ -23,13 +23,17 @@ use bluum_hooks_shared::time::Timestamp;
 
 pub use registry::Registry;
 pub use types::*;
-pub use webhook::{Change, Webhook, WebhookDraft, WebhookSecret};
+pub use webhook::{Change, MAX_SECRETS, TooManySecrets, Webhook, WebhookDraft, WebhookSecret};
 
 use crate::slots::Slots;
+use crate::vault::VaultError;
 
 /// How long a claim holds. Longer than any attempt may take, so that it runs out only when its
 /// holder is dead or asleep.
 pub const LEASE: Duration = Duration::from_mins(3);
+
+/// How long an answer is kept under its idempotency key.
+pub const ANSWER_LIFE: Duration = Duration::from_hours(24);
 
 /// Why the store could not do it. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +44,12 @@ pub enum StoreError {
     /// What stands in the database is not what this program writes.
     #[error("the database holds something unreadable: {0}")]
     Corrupt(String),
+    /// A secret that cannot be sealed, or not be opened.
+    #[error("the vault refused")]
+    Vault(#[from] VaultError),
+    /// An idempotency key that has an answer already; [`Store::answer`] has it.
+    #[error("the idempotency key was used before")]
+    KeyUsed,
 }
 
 /// The durable queue and its books. Every method is one transaction, or one read.
@@ -48,14 +58,26 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Writes the events, one delivery per matching webhook, and their sequence numbers, all or
     /// nothing. When this returns `Ok`, they survive a crash.
     ///
+    /// `answers` are kept in the same commit, for [`ANSWER_LIFE`]. If one of their keys is in use,
+    /// that is the error [`StoreError::KeyUsed`].
+    ///
     /// Deliveries for which there is a slot come back already claimed; the rest wait. Slots not
     /// used are given back. No events are no work, not an error.
     async fn accept(
         &self,
         events: &[NewEvent],
+        answers: &[NewAnswer],
         slots: &Slots,
         now: Timestamp,
     ) -> Result<Accepted, StoreError>;
+
+    /// The answer that was kept under this key, if it has not expired.
+    async fn answer(
+        &self,
+        caller: KeyId,
+        idempotency_key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Answer>, StoreError>;
 
     /// Claims what is due, at most `per_webhook` of each webhook and no more than there are slots.
     async fn claim_due(

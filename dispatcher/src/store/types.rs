@@ -31,6 +31,24 @@ pub struct NewEvent {
     pub seed: u128,
 }
 
+/// An answer to keep under the caller's idempotency key, in the commit of what it answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAnswer {
+    /// The API key that the request came with: idempotency keys of different callers never meet.
+    pub caller: KeyId,
+    pub idempotency_key: String,
+    pub answer: Answer,
+}
+
+/// The first answer to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// What was asked, in hex: another request under the same key is a mistake.
+    pub request_sha256: String,
+    pub status: u16,
+    pub body: Bytes,
+}
+
 /// A claimed delivery with everything needed to make the request.
 #[derive(Debug, Clone)]
 pub struct Claimed {

@@ -46,6 +46,44 @@ pub struct WebhookSecret {
     pub expires_at: Option<Timestamp>,
 }
 
+/// Most secrets that sign at the same time. The schema says it too.
+pub const MAX_SECRETS: usize = 5;
+
+/// A webhook has [`MAX_SECRETS`] already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooManySecrets;
+
+impl WebhookDraft {
+    /// Makes a new secret the first to sign. Those before it go on for `overlap`, or until their
+    /// own end if that is earlier; what has ended is dropped. If too many are left, nothing
+    /// changes.
+    pub fn rotate(
+        &mut self,
+        secret: Secret,
+        overlap: Duration,
+        now: Timestamp,
+    ) -> Result<(), TooManySecrets> {
+        let end = now.plus(overlap);
+        let mut secrets = vec![WebhookSecret { secret, created_at: now, expires_at: None }];
+        let ending = self.secrets.iter().cloned().map(|known| {
+            let expires_at = Some(known.expires_at.map_or(end, |own| own.min(end)));
+            WebhookSecret { expires_at, ..known }
+        });
+        secrets.extend(ending.filter(|known| known.is_live(now)));
+        if secrets.len() > MAX_SECRETS {
+            return Err(TooManySecrets);
+        }
+        self.secrets = secrets;
+        Ok(())
+    }
+}
+
+impl WebhookSecret {
+    fn is_live(&self, at: Timestamp) -> bool {
+        self.expires_at.is_none_or(|end| at < end)
+    }
+}
+
 /// A change to a webhook, applied to it as it is at that moment.
 pub type Change = Box<dyn FnOnce(&mut WebhookDraft) + Send>;
 
@@ -128,5 +166,97 @@ impl Webhook {
             updated_at: settings.updated_at,
             secret: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_unix_seconds(1_750_000_000);
+
+    fn secret(byte: u8) -> Secret {
+        Secret::from_bytes(&[byte; 32]).unwrap()
+    }
+
+    fn draft() -> WebhookDraft {
+        WebhookDraft {
+            id: WebhookId::new(START, 1),
+            tenant: TenantId::new(START, 1),
+            livemode: false,
+            name: None,
+            description: None,
+            url: "https://partner.example/hooks".into(),
+            event_type_names: vec!["*".into()],
+            status: WebhookStatus::Active,
+            status_reason: None,
+            ordering: Ordering::Object,
+            timeout: Duration::from_secs(30),
+            retry_schedule: None,
+            max_in_flight: 1,
+            headers: [].into(),
+            metadata: [].into(),
+            secrets: vec![WebhookSecret { secret: secret(0), created_at: START, expires_at: None }],
+            created_at: START,
+            updated_at: START,
+            deleted_at: None,
+        }
+    }
+
+    fn hours(hours: u64) -> Duration {
+        Duration::from_hours(hours)
+    }
+
+    /// The signatures at this time are those of these secrets, in this order.
+    fn signs_with(draft: &WebhookDraft, at: Timestamp, secrets: &[u8]) {
+        let header = Webhook::new(1, draft.clone()).sign("evt_1", at, b"{}");
+        let sign =
+            |byte: &u8| SigningKey::new(&secret(*byte)).sign("evt_1", at.as_unix_seconds(), b"{}");
+        let expected: Vec<String> = secrets.iter().map(sign).collect();
+        assert_eq!(header, expected.join(" "), "{secrets:?}");
+    }
+
+    #[test]
+    fn the_old_secret_signs_beside_the_new_one_until_the_overlap_ends() {
+        let mut draft = draft();
+        draft.rotate(secret(1), hours(24), START).unwrap();
+        let end = START.plus(hours(24));
+        signs_with(&draft, START, &[1, 0]);
+        signs_with(&draft, Timestamp::from_micros(end.as_micros() - 1), &[1, 0]);
+        signs_with(&draft, end, &[1]);
+        draft.rotate(secret(2), hours(1), end).unwrap();
+        assert_eq!(draft.secrets.len(), 2, "what has ended is dropped");
+        signs_with(&draft, end, &[2, 1]);
+    }
+
+    #[test]
+    fn without_overlap_all_older_secrets_stop_at_once() {
+        let mut draft = draft();
+        draft.rotate(secret(1), hours(24), START).unwrap();
+        draft.rotate(secret(2), Duration::ZERO, START).unwrap();
+        signs_with(&draft, START, &[2]);
+        assert_eq!(draft.secrets.len(), 1);
+    }
+
+    #[test]
+    fn a_later_rotation_lets_no_secret_live_longer() {
+        let mut draft = draft();
+        draft.rotate(secret(1), hours(1), START).unwrap();
+        draft.rotate(secret(2), hours(24), START).unwrap();
+        signs_with(&draft, START, &[2, 1, 0]);
+        signs_with(&draft, START.plus(hours(1)), &[2, 1]);
+    }
+
+    #[test]
+    fn a_sixth_live_secret_is_refused_and_changes_nothing() {
+        let mut draft = draft();
+        for byte in 1..=4 {
+            draft.rotate(secret(byte), hours(24), START).unwrap();
+        }
+        assert_eq!(draft.rotate(secret(5), hours(24), START), Err(TooManySecrets));
+        signs_with(&draft, START, &[4, 3, 2, 1, 0]);
+        assert_eq!(draft.secrets[0].expires_at, None);
+        draft.rotate(secret(5), hours(24), START.plus(hours(24))).unwrap();
+        signs_with(&draft, START.plus(hours(24)), &[5, 4]);
     }
 }

@@ -167,7 +167,7 @@ pub static CATALOGUE: &[EventType] = &[
         name: "wallet.updated",
         aliases: &[],
         category: "wallet",
-        description: "A wallet's balance changed; the hold or the transaction that changed it is with it.",
+        description: "A wallet's balance changed; what changed it is with it.",
         object: "wallet",
         example_data: example!("wallet.updated"),
     },

@@ -9,15 +9,21 @@ use super::books::{Books, refuse_if};
 use crate::policy::state::State;
 use crate::slots::Slots;
 use crate::store::plan::{self, Standing};
-use crate::store::{Accepted, NewEvent, StoreError};
+use crate::store::{Accepted, NewAnswer, NewEvent, StoreError};
 
 pub(super) fn accept(
     books: &mut Books,
     events: &[NewEvent],
+    answers: &[NewAnswer],
     slots: &Slots,
     now: Timestamp,
 ) -> Result<Accepted, StoreError> {
+    keys_are_free(books, answers, now)?;
     check(books, events)?;
+    for NewAnswer { caller, idempotency_key, answer } in answers {
+        let place = (*caller, idempotency_key.clone());
+        books.answers.insert(place, (answer.clone(), now));
+    }
     let registry = Arc::clone(&books.registry);
     let standing =
         Standing { registry: &registry, busy: &busy(books), sequences: &books.sequences };
@@ -33,6 +39,19 @@ pub(super) fn accept(
         accepted.work.extend(one.into_work(position, event));
     }
     Ok(accepted)
+}
+
+/// No answer stands where one is to be kept, and no two are for the same place.
+fn keys_are_free(books: &Books, answers: &[NewAnswer], now: Timestamp) -> Result<(), StoreError> {
+    let mut places = HashSet::new();
+    for NewAnswer { caller, idempotency_key, .. } in answers {
+        refuse_if(books.registry.key(*caller).is_none(), "there is no such key")?;
+        let kept = books.answer(*caller, idempotency_key, now);
+        if kept.is_some() || !places.insert((caller, idempotency_key)) {
+            return Err(StoreError::KeyUsed);
+        }
+    }
+    Ok(())
 }
 
 /// Every event is new and has a tenant, before any is written.

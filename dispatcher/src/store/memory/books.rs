@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use bluum_hooks_shared::id::{DeliveryId, EventId, TenantId};
+use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, TenantId};
 use bluum_hooks_shared::time::Timestamp;
 use bytes::Bytes;
 
 use crate::policy::state::Progress;
 use crate::store::plan::Planned;
 use crate::store::{
-    Claimed, NewEvent, OutboxRow, Registry, StoreError, StoredAttempt, StoredDelivery, StoredEvent,
-    Webhook,
+    ANSWER_LIFE, Answer, Claimed, NewEvent, OutboxRow, Registry, StoreError, StoredAttempt,
+    StoredDelivery, StoredEvent, Webhook,
 };
 
 #[derive(Debug, Default)]
@@ -32,6 +32,8 @@ pub(super) struct Books {
     pub(super) sequences: HashMap<i64, i64>,
     /// By the position of their delivery, first to last.
     pub(super) attempts: BTreeMap<i64, Vec<StoredAttempt>>,
+    /// First answers by caller and idempotency key, with the time from which they count.
+    pub(super) answers: BTreeMap<(KeyId, String), (Answer, Timestamp)>,
     pub(super) outbox: VecDeque<OutboxRow>,
     pub(super) last_outbox: i64,
     pub(super) outbox_rejected: Vec<(OutboxRow, String)>,
@@ -70,6 +72,12 @@ impl Books {
     pub(super) fn tenant_exists(&self, tenant: Option<TenantId>) -> Result<(), StoreError> {
         let unknown = tenant.is_some_and(|id| self.registry.tenant(id).is_none());
         refuse_if(unknown, "there is no such tenant")
+    }
+
+    /// The answer under this key, if it has not expired.
+    pub(super) fn answer(&self, caller: KeyId, key: &str, now: Timestamp) -> Option<&Answer> {
+        let (answer, kept_at) = self.answers.get(&(caller, key.to_owned()))?;
+        (now.since(*kept_at) < ANSWER_LIFE).then_some(answer)
     }
 
     pub(super) fn event(&self, id: EventId) -> Option<&StoredEvent> {

@@ -17,9 +17,9 @@ use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 
 use super::{
-    Accepted, Change, DeliveryFilter, Drained, Due, EventFilter, Health, Key, NewEvent,
-    OutboxReader, OutboxRow, Page, Recorded, Registry, Report, Store, StoreError, StoredAttempt,
-    StoredDelivery, StoredEvent, Tenant, Webhook, WebhookDraft,
+    Accepted, Answer, Change, DeliveryFilter, Drained, Due, EventFilter, Health, Key, NewAnswer,
+    NewEvent, OutboxReader, OutboxRow, Page, Recorded, Registry, Report, Store, StoreError,
+    StoredAttempt, StoredDelivery, StoredEvent, Tenant, Webhook, WebhookDraft,
 };
 use crate::slots::Slots;
 use books::Books;
@@ -63,10 +63,20 @@ impl Store for MemoryStore {
     async fn accept(
         &self,
         events: &[NewEvent],
+        answers: &[NewAnswer],
         slots: &Slots,
         now: Timestamp,
     ) -> Result<Accepted, StoreError> {
-        accept::accept(&mut self.lock(), events, slots, now)
+        accept::accept(&mut self.lock(), events, answers, slots, now)
+    }
+
+    async fn answer(
+        &self,
+        caller: KeyId,
+        idempotency_key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Answer>, StoreError> {
+        Ok(self.lock().answer(caller, idempotency_key, now).cloned())
     }
 
     async fn claim_due(

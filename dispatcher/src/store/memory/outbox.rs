@@ -29,7 +29,7 @@ pub(super) fn drain(
             Err(reason) => rejected.push((row.clone(), reason)),
         }
     }
-    let accepted = accept::accept(books, &events, slots, now)?;
+    let accepted = accept::accept(books, &events, &[], slots, now)?;
     books.outbox.drain(..taken);
     let drained = Drained { taken, rejected: rejected.len(), accepted };
     books.outbox_rejected.append(&mut rejected);

@@ -5,21 +5,23 @@ use std::collections::{HashMap, HashSet};
 use bluum_hooks_shared::time::Timestamp;
 use sqlx::{Connection, SqliteConnection};
 
-use super::{Writer, row, statement};
+use super::{Writer, answers, row, statement};
 use crate::policy::state::{ParkReason, State};
 use crate::slots::Slots;
 use crate::store::plan::{self, Planned, Standing};
-use crate::store::{Accepted, NewEvent, Registry, StoreError};
+use crate::store::{Accepted, NewAnswer, NewEvent, Registry, StoreError};
 
 pub(super) async fn accept(
     writer: &mut Writer,
     events: &[NewEvent],
+    answers: &[NewAnswer],
     registry: &Registry,
     slots: &Slots,
     now: Timestamp,
 ) -> Result<Accepted, StoreError> {
     let Writer { connection, last_event, last_delivery, sequences } = writer;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    answers::keep(&mut transaction, answers, now).await?;
     let numbers = Numbers { last_event: *last_event, last_delivery: *last_delivery, sequences };
     let written = write(&mut transaction, events, registry, slots, &numbers, now).await?;
     transaction.commit().await?;

@@ -4,6 +4,7 @@
 //! next row numbers are known in memory, and leases left by a process that died are void at once.
 
 mod accept;
+mod answers;
 mod audit;
 mod claim;
 mod open;
@@ -11,6 +12,7 @@ mod outbox;
 mod read;
 mod record;
 mod registry;
+mod rekey;
 mod row;
 pub mod statement;
 
@@ -26,13 +28,15 @@ use tokio::sync::Mutex;
 
 pub use audit::{Audit, Books, Violation, audit};
 pub use open::OpenError;
+pub use rekey::{RekeyError, Rekeyed, rekey};
 
 use super::{
-    Accepted, Change, DeliveryFilter, Drained, Due, EventFilter, Health, Key, NewEvent,
-    OutboxReader, Page, Recorded, Registry, Report, Store, StoreError, StoredAttempt,
+    Accepted, Answer, Change, DeliveryFilter, Drained, Due, EventFilter, Health, Key, NewAnswer,
+    NewEvent, OutboxReader, Page, Recorded, Registry, Report, Store, StoreError, StoredAttempt,
     StoredDelivery, StoredEvent, Tenant, Webhook, WebhookDraft,
 };
 use crate::slots::Slots;
+use crate::vault::Vault;
 
 /// A store in one SQLite file.
 #[derive(Debug)]
@@ -41,6 +45,7 @@ pub struct SqliteStore {
     outbox_watch: Mutex<outbox::Watch>,
     readers: SqlitePool,
     registry: RwLock<Arc<Registry>>,
+    vault: Vault,
     /// Held for as long as the store lives; the operating system lets go when the process dies.
     _lock: File,
 }
@@ -67,11 +72,21 @@ impl Store for SqliteStore {
     async fn accept(
         &self,
         events: &[NewEvent],
+        answers: &[NewAnswer],
         slots: &Slots,
         now: Timestamp,
     ) -> Result<Accepted, StoreError> {
         let mut writer = self.writer.lock().await;
-        accept::accept(&mut writer, events, &self.registry(), slots, now).await
+        accept::accept(&mut writer, events, answers, &self.registry(), slots, now).await
+    }
+
+    async fn answer(
+        &self,
+        caller: KeyId,
+        idempotency_key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Answer>, StoreError> {
+        answers::find(&self.readers, caller, idempotency_key, now).await
     }
 
     async fn claim_due(
@@ -134,7 +149,7 @@ impl Store for SqliteStore {
 
     async fn add_webhook(&self, draft: WebhookDraft) -> Result<Arc<Webhook>, StoreError> {
         let mut writer = self.writer.lock().await;
-        let number = registry::insert_webhook(&mut writer.connection, &draft).await?;
+        let number = registry::insert_webhook(&mut writer.connection, &self.vault, &draft).await?;
         let webhook = Arc::new(Webhook::new(number, draft));
         self.set_registry(|registry| registry.put_webhook(Arc::clone(&webhook)));
         Ok(webhook)
@@ -153,7 +168,7 @@ impl Store for SqliteStore {
         let mut settings = current.settings.clone();
         change(&mut settings);
         settings.updated_at = now;
-        registry::update_webhook(&mut writer.connection, &settings).await?;
+        registry::update_webhook(&mut writer.connection, &self.vault, &settings).await?;
         let webhook = Arc::new(Webhook::new(current.number, settings));
         self.set_registry(|registry| registry.put_webhook(Arc::clone(&webhook)));
         Ok(Some(webhook))

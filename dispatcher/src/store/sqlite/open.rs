@@ -1,4 +1,4 @@
-//! Opening a database file: lock, migrate, take stock.
+//! Opening a database file: lock, migrate, find the key, take stock.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,9 @@ use tokio::sync::Mutex;
 use tracing::info;
 
 use super::{SqliteStore, Writer, outbox, registry, statement};
+use crate::random::Random;
 use crate::store::{Registry, StoreError};
+use crate::vault::{KeyError, KeySource, Vault, VaultKey};
 
 /// How long to wait for a publisher of the outbox that holds the write lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,37 +33,76 @@ pub enum OpenError {
         #[source]
         cause: Cause,
     },
+    #[error("{} cannot be opened without its key{}", path.display(), among(sealed_with))]
+    NoKey {
+        path: PathBuf,
+        /// The ids of the keys that its secrets are sealed with; none if it has no secrets.
+        sealed_with: Vec<String>,
+        #[source]
+        cause: KeyError,
+    },
+    #[error(
+        "the secrets in {} are sealed with key {sealed_with}, and {place} holds key {given}",
+        path.display()
+    )]
+    OtherKey { path: PathBuf, sealed_with: String, place: String, given: String },
+}
+
+fn among(keys: &[String]) -> String {
+    if keys.is_empty() { String::new() } else { format!(" {}", keys.join(", ")) }
 }
 
 impl SqliteStore {
     /// Opens the file for serving, creating and migrating it as needed, and locks out every other
     /// dispatcher. What a dispatcher that died had claimed is due at once.
-    pub async fn open(path: &Path, now: Timestamp) -> Result<Self, OpenError> {
+    ///
+    /// With [`KeySource::Ours`], a database that does not exist gets a key beside it first. For one
+    /// that exists, the key must be there, and be the one that its secrets are sealed with.
+    pub async fn open(
+        path: &Path,
+        keys: &KeySource,
+        random: Arc<dyn Random>,
+        now: Timestamp,
+    ) -> Result<Self, OpenError> {
         let lock = lock(path)?;
+        if is_new(path) {
+            let no_key = |cause| no_key(path, Vec::new(), cause);
+            keys.read_or_make(&*random).map_err(no_key)?;
+        }
         let options = options(path);
         let unusable = |error| unusable(path, error);
-        let mut connection = options.connect().await.map_err(|error| unusable(error.into()))?;
-        migrate(&mut connection).await.map_err(|error| unusable(error.into()))?;
+        let mut connection = connect(path, &options).await?;
+        let vault = Vault::new(&key(&mut connection, path, keys).await?, random);
         let (writer, registry) =
-            take_stock(connection, now).await.map_err(|error| unusable(error.into()))?;
+            take_stock(connection, &vault, now).await.map_err(|error| unusable(error.into()))?;
         let watch = options.connect().await.map_err(|error| unusable(error.into()))?;
         Ok(Self {
             writer: Mutex::new(writer),
             outbox_watch: Mutex::new(outbox::Watch::new(watch)),
             readers: SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options),
             registry: RwLock::new(Arc::new(registry)),
+            vault,
             _lock: lock,
         })
     }
 }
 
-type Cause = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-fn unusable(path: &Path, cause: Cause) -> OpenError {
+pub(super) fn unusable(path: &Path, cause: Cause) -> OpenError {
     OpenError::Unusable { path: path.to_owned(), cause }
 }
 
-fn options(path: &Path) -> SqliteConnectOptions {
+fn no_key(path: &Path, sealed_with: Vec<String>, cause: KeyError) -> OpenError {
+    OpenError::NoKey { path: path.to_owned(), sealed_with, cause }
+}
+
+/// Whether there is no database in this file yet.
+pub(super) fn is_new(path: &Path) -> bool {
+    !std::fs::metadata(path).is_ok_and(|file| file.len() > 0)
+}
+
+pub(super) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -73,16 +114,51 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
+/// Opens the file and brings its schema up to date.
+pub(super) async fn connect(
+    path: &Path,
+    options: &SqliteConnectOptions,
+) -> Result<SqliteConnection, OpenError> {
+    let unusable = |error: Cause| unusable(path, error);
+    let mut connection = options.connect().await.map_err(|error| unusable(error.into()))?;
+    migrate(&mut connection).await.map_err(|error| unusable(error.into()))?;
+    Ok(connection)
+}
+
 async fn migrate(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
     sqlx::migrate!("../migrations/sqlite").run(connection).await
+}
+
+/// The key, if it is the one that the secrets in the database are sealed with.
+pub(super) async fn key(
+    connection: &mut SqliteConnection,
+    path: &Path,
+    keys: &KeySource,
+) -> Result<VaultKey, OpenError> {
+    let sealed_with = sqlx::query_scalar(statement::SEALING_KEYS).fetch_all(connection).await;
+    let mut sealed_with: Vec<String> = sealed_with.map_err(|error| unusable(path, error.into()))?;
+    sealed_with.sort_unstable();
+    // One is left, unless somebody has mixed databases.
+    sealed_with.dedup();
+    let key = match keys.read() {
+        Ok(key) => key,
+        Err(cause) => return Err(no_key(path, sealed_with, cause)),
+    };
+    let given = key.id();
+    if sealed_with.iter().all(|known| *known == given) {
+        return Ok(key);
+    }
+    let (path, place, sealed_with) = (path.to_owned(), keys.to_string(), sealed_with.join(", "));
+    Err(OpenError::OtherKey { path, sealed_with, place, given })
 }
 
 /// Reads the numbers and the registry, and makes what a dead dispatcher held due at once.
 async fn take_stock(
     mut connection: SqliteConnection,
+    vault: &Vault,
     now: Timestamp,
 ) -> Result<(Writer, Registry), StoreError> {
-    let (registry, sequences) = registry::load(&mut connection).await?;
+    let (registry, sequences) = registry::load(&mut connection, vault).await?;
     let last_event = last_position(&mut connection, "events").await?;
     let last_delivery = last_position(&mut connection, "deliveries").await?;
     let abandoned = sqlx::query(statement::ABANDONED).bind(now.as_micros());
@@ -102,7 +178,7 @@ async fn last_position(
 }
 
 /// An advisory lock on a file beside the database. It dies with the process, however that ends.
-fn lock(path: &Path) -> Result<File, OpenError> {
+pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let file = OpenOptions::new()

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bluum_hooks_shared::api::{Ordering, Role, WebhookStatus};
-use bluum_hooks_shared::id::KeyId;
-use bluum_hooks_shared::secret::Secret;
+use bluum_hooks_shared::id::{KeyId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -16,10 +15,12 @@ use sqlx::{Row, SqliteConnection};
 use super::{row, statement};
 use crate::policy::retry::RetrySchedule;
 use crate::store::{Key, Registry, StoreError, Tenant, Webhook, WebhookDraft, WebhookSecret};
+use crate::vault::{Sealed, Vault};
 
 /// The registry, and the last sequence number of each webhook.
 pub(super) async fn load(
     connection: &mut SqliteConnection,
+    vault: &Vault,
 ) -> Result<(Registry, HashMap<i64, i64>), StoreError> {
     let mut registry = Registry::default();
     let mut sequences = HashMap::new();
@@ -32,7 +33,7 @@ pub(super) async fn load(
     for found in sqlx::query(statement::WEBHOOKS).fetch_all(&mut *connection).await? {
         let number = found.try_get("number")?;
         sequences.insert(number, found.try_get("last_sequence")?);
-        registry.put_webhook(Arc::new(Webhook::new(number, webhook(&found)?)));
+        registry.put_webhook(Arc::new(Webhook::new(number, webhook(&found, vault)?)));
     }
     Ok((registry, sequences))
 }
@@ -83,25 +84,29 @@ pub(super) async fn revoke_key(
 /// Returns the webhook's number.
 pub(super) async fn insert_webhook(
     connection: &mut SqliteConnection,
+    vault: &Vault,
     draft: &WebhookDraft,
 ) -> Result<i64, StoreError> {
-    write_webhook(connection, statement::INSERT_WEBHOOK, draft).await
+    write_webhook(connection, statement::INSERT_WEBHOOK, vault, draft).await
 }
 
 pub(super) async fn update_webhook(
     connection: &mut SqliteConnection,
+    vault: &Vault,
     draft: &WebhookDraft,
 ) -> Result<(), StoreError> {
-    write_webhook(connection, statement::UPDATE_WEBHOOK, draft).await.map(drop)
+    write_webhook(connection, statement::UPDATE_WEBHOOK, vault, draft).await.map(drop)
 }
 
 /// Both statements take the same parameters and return the number.
 async fn write_webhook(
     connection: &mut SqliteConnection,
     statement: &'static str,
+    vault: &Vault,
     draft: &WebhookDraft,
 ) -> Result<i64, StoreError> {
-    let secrets: Vec<_> = draft.secrets.iter().map(SecretRow::new).collect();
+    let secrets = draft.secrets.iter().map(|known| SecretRow::seal(vault, draft.id, known));
+    let secrets: Vec<_> = secrets.collect::<Result<_, _>>()?;
     let schedule = draft.retry_schedule.as_ref().map(|schedule| schedule.waits());
     let seconds = schedule.map(|waits| waits.iter().map(Duration::as_secs).collect::<Vec<_>>());
     let number = sqlx::query_scalar(statement)
@@ -131,27 +136,25 @@ async fn write_webhook(
 
 /// A secret as it is stored.
 #[derive(Serialize, Deserialize)]
-struct SecretRow {
-    secret: String,
+pub(super) struct SecretRow {
+    #[serde(flatten)]
+    pub(super) sealed: Sealed,
     created_at: i64,
     expires_at: Option<i64>,
 }
 
 impl SecretRow {
-    fn new(known: &WebhookSecret) -> Self {
-        Self {
-            secret: known.secret.to_whsec().to_string(),
+    fn seal(vault: &Vault, owner: WebhookId, known: &WebhookSecret) -> Result<Self, StoreError> {
+        Ok(Self {
+            sealed: vault.seal(owner, &known.secret)?,
             created_at: known.created_at.as_micros(),
             expires_at: known.expires_at.map(Timestamp::as_micros),
-        }
+        })
     }
 
-    fn read(self) -> Result<WebhookSecret, StoreError> {
-        // The message of a secret that does not parse must not repeat it.
-        let secret = Secret::parse(&self.secret)
-            .map_err(|_| StoreError::Corrupt("a webhook's secret does not parse".into()))?;
+    fn open(&self, vault: &Vault, owner: WebhookId) -> Result<WebhookSecret, StoreError> {
         Ok(WebhookSecret {
-            secret,
+            secret: vault.open(owner, &self.sealed)?,
             created_at: Timestamp::from_micros(self.created_at),
             expires_at: self.expires_at.map(Timestamp::from_micros),
         })
@@ -182,13 +185,14 @@ fn key(found: &SqliteRow) -> Result<Key, StoreError> {
     })
 }
 
-fn webhook(found: &SqliteRow) -> Result<WebhookDraft, StoreError> {
+fn webhook(found: &SqliteRow, vault: &Vault) -> Result<WebhookDraft, StoreError> {
+    let id = row::parsed(found, "id")?;
     let schedule: Option<&str> = found.try_get("retry_schedule")?;
     let schedule: Option<Vec<u64>> = schedule.map(|_| json(found, "retry_schedule")).transpose()?;
     let secrets: Vec<SecretRow> = json(found, "secrets")?;
     let timeout_ms: i64 = found.try_get("timeout_ms")?;
     Ok(WebhookDraft {
-        id: row::parsed(found, "id")?,
+        id,
         tenant: row::parsed(found, "tenant_id")?,
         livemode: found.try_get("livemode")?,
         name: found.try_get("name")?,
@@ -206,14 +210,14 @@ fn webhook(found: &SqliteRow) -> Result<WebhookDraft, StoreError> {
         max_in_flight: found.try_get("max_in_flight")?,
         headers: json(found, "headers")?,
         metadata: json(found, "metadata")?,
-        secrets: secrets.into_iter().map(SecretRow::read).collect::<Result<_, _>>()?,
+        secrets: secrets.iter().map(|row| row.open(vault, id)).collect::<Result<_, _>>()?,
         created_at: row::time(found, "created_at")?,
         updated_at: row::time(found, "updated_at")?,
         deleted_at: row::optional_time(found, "deleted_at")?,
     })
 }
 
-fn json<T: DeserializeOwned>(found: &SqliteRow, column: &str) -> Result<T, StoreError> {
+pub(super) fn json<T: DeserializeOwned>(found: &SqliteRow, column: &str) -> Result<T, StoreError> {
     let text: &str = found.try_get(column)?;
     serde_json::from_str(text).map_err(|_| StoreError::Corrupt(format!("{column} is not its JSON")))
 }

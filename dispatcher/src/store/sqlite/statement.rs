@@ -6,6 +6,9 @@
 
 /// All statements with their names, for the test that prepares and explains each.
 pub const ALL: &[(&str, &str)] = &[
+    ("KEEP_ANSWERS", KEEP_ANSWERS),
+    ("FORGET_ANSWERS", FORGET_ANSWERS),
+    ("ANSWER", ANSWER),
     ("BUSY_LINES", BUSY_LINES),
     ("INSERT_EVENTS", INSERT_EVENTS),
     ("INSERT_DELIVERIES", INSERT_DELIVERIES),
@@ -38,7 +41,37 @@ pub const ALL: &[(&str, &str)] = &[
     ("WEBHOOKS", WEBHOOKS),
     ("INSERT_WEBHOOK", INSERT_WEBHOOK),
     ("UPDATE_WEBHOOK", UPDATE_WEBHOOK),
+    ("SEALING_KEYS", SEALING_KEYS),
+    ("WEBHOOK_SECRETS", WEBHOOK_SECRETS),
+    ("SET_SECRETS", SET_SECRETS),
 ];
+
+// Idempotency
+
+/// Keeps answers under keys that are free, or whose answer is older than `?3`.
+pub(super) const KEEP_ANSWERS: &str = "
+INSERT INTO answers (key_id, idempotency_key, request_sha256, status, body, created_at)
+SELECT
+    row.value ->> 0, row.value ->> 1, row.value ->> 2, row.value ->> 3,
+    substr(?2, row.value ->> 4, row.value ->> 5), ?4
+FROM json_each(?1) AS row
+WHERE true
+ON CONFLICT (key_id, idempotency_key) DO UPDATE SET
+    request_sha256 = excluded.request_sha256, status = excluded.status, body = excluded.body,
+    created_at = excluded.created_at
+WHERE answers.created_at <= ?3";
+
+/// A few of those that have expired, the oldest first.
+pub(super) const FORGET_ANSWERS: &str = "
+DELETE FROM answers
+WHERE (key_id, idempotency_key) IN (
+    SELECT key_id, idempotency_key FROM answers
+    WHERE created_at <= ?1 ORDER BY created_at LIMIT 100
+)";
+
+pub(super) const ANSWER: &str = "
+SELECT request_sha256, status, body FROM answers
+WHERE key_id = ?1 AND idempotency_key = ?2 AND created_at > ?3";
 
 // Accepting
 
@@ -324,3 +357,13 @@ UPDATE webhooks SET
     metadata = ?15, secrets = ?16, updated_at = ?18, deleted_at = ?19
 WHERE id = ?1 AND tenant_id = ?2 AND livemode = ?3 AND created_at = ?17
 RETURNING number";
+
+// Secrets
+
+/// Of each secret, the id of the key that it is sealed with.
+pub(super) const SEALING_KEYS: &str = "
+SELECT row.value ->> 'key_id' FROM webhooks, json_each(webhooks.secrets) AS row";
+
+pub(super) const WEBHOOK_SECRETS: &str = "SELECT id, secrets FROM webhooks";
+
+pub(super) const SET_SECRETS: &str = "UPDATE webhooks SET secrets = ?2 WHERE id = ?1";

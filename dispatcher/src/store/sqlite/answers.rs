@@ -1,0 +1,67 @@
+//! First answers, kept under the caller's idempotency key in the commit of what they answer.
+
+use bluum_hooks_shared::id::KeyId;
+use bluum_hooks_shared::time::Timestamp;
+use bytes::Bytes;
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::{row, statement};
+use crate::store::{ANSWER_LIFE, Answer, NewAnswer, StoreError};
+
+/// The last moment of answers that have expired by now.
+fn expired(now: Timestamp) -> i64 {
+    let life = i64::try_from(ANSWER_LIFE.as_micros()).unwrap_or(i64::MAX);
+    now.as_micros().saturating_sub(life)
+}
+
+/// Keeps all of them, or none: a key in use is an error, and the caller rolls back.
+pub(super) async fn keep(
+    transaction: &mut SqliteConnection,
+    answers: &[NewAnswer],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if answers.is_empty() {
+        return Ok(());
+    }
+    let mut bodies = Vec::new();
+    let mut rows = Vec::with_capacity(answers.len());
+    for NewAnswer { caller, idempotency_key, answer } in answers {
+        // substr counts from 1.
+        let offset = bodies.len() + 1;
+        bodies.extend_from_slice(&answer.body);
+        let length = answer.body.len();
+        rows.push((caller, idempotency_key, &answer.request_sha256, answer.status, offset, length));
+    }
+    let kept = sqlx::query(statement::KEEP_ANSWERS)
+        .bind(row::batch(&rows)?)
+        .bind(bodies)
+        .bind(expired(now))
+        .bind(now.as_micros())
+        .execute(&mut *transaction)
+        .await?;
+    if kept.rows_affected() < rows.len() as u64 {
+        return Err(StoreError::KeyUsed);
+    }
+    let forget = sqlx::query(statement::FORGET_ANSWERS).bind(expired(now));
+    forget.execute(transaction).await?;
+    Ok(())
+}
+
+pub(super) async fn find(
+    readers: &SqlitePool,
+    caller: KeyId,
+    idempotency_key: &str,
+    now: Timestamp,
+) -> Result<Option<Answer>, StoreError> {
+    let found: Option<(String, u16, Vec<u8>)> = sqlx::query_as(statement::ANSWER)
+        .bind(caller.to_string())
+        .bind(idempotency_key)
+        .bind(expired(now))
+        .fetch_optional(readers)
+        .await?;
+    Ok(found.map(|(request_sha256, status, body)| Answer {
+        request_sha256,
+        status,
+        body: Bytes::from(body),
+    }))
+}

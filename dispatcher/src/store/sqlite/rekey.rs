@@ -1,0 +1,90 @@
+//! Sealing every secret anew, with another key: offline, in one transaction.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use bluum_hooks_shared::id::WebhookId;
+use serde::Serialize;
+use sqlx::{Connection, SqliteConnection};
+
+use super::open::{Cause, connect, is_new, key, lock, options, unusable};
+use super::registry::{SecretRow, json};
+use super::{OpenError, row, statement};
+use crate::random::Random;
+use crate::store::StoreError;
+use crate::vault::{KeyError, KeySource, Vault};
+
+/// Why nothing was sealed anew. The database is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum RekeyError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("there is no new key")]
+    NoNewKey(#[source] KeyError),
+    #[error("the new key, in {place}, is the one in use, {key_id}")]
+    SameKey { place: String, key_id: String },
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rekeyed {
+    pub webhooks: u64,
+    pub secrets: u64,
+    /// The ids of the two keys.
+    pub old_key_id: String,
+    pub new_key_id: String,
+}
+
+/// Seals all secrets of a database file with another key. No dispatcher may use the file meanwhile.
+/// The new key is made if its file is [`KeySource::Ours`] and does not exist.
+pub async fn rekey(
+    path: &Path,
+    old: &KeySource,
+    new: &KeySource,
+    random: Arc<dyn Random>,
+) -> Result<Rekeyed, RekeyError> {
+    if is_new(path) {
+        let cause = io::Error::new(io::ErrorKind::NotFound, "there is no database");
+        return Err(unusable(path, cause.into()).into());
+    }
+    let _lock = lock(path)?;
+    // What the old key opens is overwritten, not just let go of.
+    let options = options(path).pragma("secure_delete", "on");
+    let mut connection = connect(path, &options).await?;
+    let old_key = key(&mut connection, path, old).await?;
+    let new_key = new.read_or_make(&*random).map_err(RekeyError::NoNewKey)?;
+    if new_key == old_key {
+        return Err(RekeyError::SameKey { place: new.to_string(), key_id: new_key.id() });
+    }
+    let from = Vault::new(&old_key, Arc::clone(&random));
+    let to = Vault::new(&new_key, random);
+    let unusable = |cause: Cause| unusable(path, cause);
+    let rekeyed =
+        reseal(&mut connection, &from, &to).await.map_err(|error| unusable(error.into()))?;
+    let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await;
+    emptied.map_err(|error| unusable(error.into()))?;
+    Ok(rekeyed)
+}
+
+async fn reseal(
+    connection: &mut SqliteConnection,
+    from: &Vault,
+    to: &Vault,
+) -> Result<Rekeyed, StoreError> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let (mut webhooks, mut secrets) = (0, 0);
+    for found in sqlx::query(statement::WEBHOOK_SECRETS).fetch_all(&mut *transaction).await? {
+        let id: WebhookId = row::parsed(&found, "id")?;
+        let mut rows: Vec<SecretRow> = json(&found, "secrets")?;
+        for row in &mut rows {
+            row.sealed = to.seal(id, &from.open(id, &row.sealed)?)?;
+            secrets += 1;
+        }
+        let set = sqlx::query(statement::SET_SECRETS).bind(id.to_string()).bind(row::batch(&rows)?);
+        webhooks += set.execute(&mut *transaction).await?.rows_affected();
+    }
+    transaction.commit().await?;
+    let (old_key_id, new_key_id) = (from.key_id().to_owned(), to.key_id().to_owned());
+    Ok(Rekeyed { webhooks, secrets, old_key_id, new_key_id })
+}

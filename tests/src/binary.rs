@@ -1,0 +1,142 @@
+//! The real `bluum-hooks` binary: built once per process, run with a deadline.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::wait;
+
+/// How long any command but `serve` may take.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// The binary, up to date with the source, in the profile and target folder of the test itself.
+pub fn path() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(build)
+}
+
+/// The folder of the workspace.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+fn build() -> PathBuf {
+    // A test runs as <target>/<profile>/deps/<name>.
+    let test = std::env::current_exe().unwrap();
+    let folder = test.ancestors().nth(2).unwrap();
+    let target = folder.parent().unwrap();
+    let profile = match folder.file_name().unwrap().to_str().unwrap() {
+        "debug" => "dev",
+        other => other,
+    };
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", "bluum-hooks-dispatcher", "--bin", "bluum-hooks"])
+        .args(["--profile", profile, "--target-dir"])
+        .arg(target)
+        .current_dir(workspace())
+        .status();
+    assert!(built.unwrap().success(), "bluum-hooks does not build; see above");
+    folder.join(format!("bluum-hooks{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// The binary with these arguments, and none of the settings of the surrounding shell.
+pub fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(path());
+    command.args(arguments).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("BLUUM_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// A command that has ended.
+pub struct Run {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+    command: String,
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, stdout, stderr, command } = self;
+        write!(f, "{command}\n{status}\n--- stdout\n{stdout}--- stderr\n{stderr}")
+    }
+}
+
+impl Run {
+    /// Checks the exit status; panics with everything that was printed.
+    pub fn must_exit(self, code: i32) -> Self {
+        assert_eq!(self.status.code(), Some(code), "in {self:?}");
+        self
+    }
+
+    /// Stdout, if it is one JSON value and nothing else.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {self:?}"))
+    }
+}
+
+/// Runs `bluum-hooks` with these arguments to its end.
+pub fn run(arguments: &[&str]) -> Run {
+    finish(command(arguments))
+}
+
+/// Runs a prepared command to its end; kills it and panics if it does not end in two minutes.
+pub fn finish(mut command: Command) -> Run {
+    // Files, not pipes: a pipe that nobody reads stops the writer.
+    let (stdout, stderr) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+    command.stdout(stdout.try_clone().unwrap()).stderr(stderr.try_clone().unwrap());
+    let mut ending = Ending(command.spawn().unwrap());
+    let status = ending.wait(DEADLINE, &format!("the end of {command:?}"));
+    let (stdout, stderr) = (contents(stdout), contents(stderr));
+    Run { status, stdout, stderr, command: format!("{command:?}") }
+}
+
+fn contents(mut file: File) -> String {
+    let mut text = String::new();
+    file.rewind().unwrap();
+    file.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// A process that does not outlive the test.
+#[derive(Debug)]
+pub struct Ending(pub Child);
+
+impl Ending {
+    /// Waits for the process to end; panics after the deadline.
+    pub fn wait(&mut self, limit: Duration, what: &str) -> ExitStatus {
+        wait::until_blocking(limit, what, || {
+            self.0.try_wait().unwrap().ok_or("the process is running")
+        })
+    }
+
+    /// Sends SIGKILL and waits for the end.
+    pub fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        let id = self.0.id().to_string();
+        // The shell's own `kill` is on every machine; the program is not.
+        let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status();
+        assert!(sent.unwrap().success(), "SIGTERM could not be sent to {id}");
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -1,0 +1,302 @@
+//! Signing secrets: rotated without a gap, sealed in the database, and in no log.
+#![expect(clippy::unwrap_used, reason = "a helper of tests stops where it cannot go on")]
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bluum_hooks_tests::binary::{self, Run};
+use bluum_hooks_tests::client::{Call, Response, text};
+use bluum_hooks_tests::daemon::{self, Daemon};
+use bluum_hooks_tests::partner::{Partner, Webhook, first_about};
+use bluum_hooks_tests::sink::{Request, Sink};
+use serde_json::{Value, json};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+use standardwebhooks::Webhook as Independent;
+
+/// 32 bytes that are no random key, in base64.
+const OTHER_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
+/// Whether each of these secrets verifies the request, by a library that is not ours.
+fn verify<const N: usize>(request: &Request, secrets: [&str; N]) -> [bool; N] {
+    secrets.map(|secret| {
+        let library = Independent::new(secret).unwrap();
+        library.verify(&request.body, &request.headers).is_ok()
+    })
+}
+
+async fn rotate(partner: &Partner, webhook: &Webhook, body: &Value) -> Response {
+    partner.operator.post(&format!("/v1/webhooks/{}/secrets", webhook.id), body).await
+}
+
+/// Rotates and gives the new secret.
+async fn rotated(partner: &Partner, webhook: &Webhook, overlap_seconds: u32) -> String {
+    let answer = rotate(partner, webhook, &json!({"overlap_seconds": overlap_seconds})).await;
+    text(&answer.must_be(201), "secret").to_owned()
+}
+
+/// Publishes an event and gives the request that brings it.
+async fn delivered(partner: &Partner, sink: &Sink) -> Request {
+    let event = partner.publish("order.filled", &json!({"id": "ord_1"})).await;
+    first_about(sink, &event).await
+}
+
+async fn joined(daemon: &Daemon) -> (Sink, Partner, Webhook) {
+    let sink = Sink::always(200).await;
+    let partner = Partner::join(daemon).await;
+    let webhook = partner.subscribe(&sink.url("/in"), &["order.*"]).await;
+    (sink, partner, webhook)
+}
+
+fn key_file(daemon: &Daemon) -> PathBuf {
+    daemon.folder().join("hooks.db.key")
+}
+
+fn key_id(file: &Path) -> String {
+    let key = std::fs::read_to_string(file).unwrap();
+    let vault_key = bluum_hooks_dispatcher::vault::VaultKey::parse(&key).unwrap();
+    assert!(!key.contains(&vault_key.id()), "the id gives the key away");
+    vault_key.id()
+}
+
+/// Whether these bytes stand in one of the files of the database.
+fn stored(daemon: &Daemon, bytes: &[u8]) -> bool {
+    let mut found = false;
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = daemon.database().into_os_string();
+        file.push(suffix);
+        let contents = std::fs::read(file).unwrap_or_default();
+        found |= contents.windows(bytes.len()).any(|window| window == bytes);
+    }
+    found
+}
+
+#[tokio::test]
+async fn both_secrets_sign_during_the_overlap_and_only_the_new_one_without() {
+    let daemon = daemon::shared(&[]);
+    let (sink, partner, webhook) = joined(&daemon).await;
+    let path = format!("/v1/webhooks/{}/secrets", webhook.id);
+    let first = &*webhook.secret;
+
+    // As the partner itself, and without a body: the default overlap.
+    let answer = partner.api.send(Call::new(http::Method::POST, &*path)).await.must_be(201);
+    let second = text(&answer, "secret");
+    assert_eq!(text(&answer, "id"), webhook.id);
+    let request = delivered(&partner, &sink).await;
+    assert_eq!(verify(&request, [first, second]), [true, true]);
+    let signatures: Vec<&str> = request.header("webhook-signature").split(' ').collect();
+    assert_eq!(signatures.len(), 2);
+    let mut alone = request.clone();
+    alone.headers.insert("webhook-signature", signatures[0].parse().unwrap());
+    assert_eq!(verify(&alone, [first, second]), [false, true], "the new one is the first");
+
+    let third = rotated(&partner, &webhook, 0).await;
+    let request = delivered(&partner, &sink).await;
+    assert_eq!(verify(&request, [first, second, &third]), [false, false, true]);
+    assert!(partner.webhook(&webhook).await.get("secret").is_none(), "it is shown once");
+
+    let arguments = ["webhooks", "rotate-secret", &webhook.id, "--overlap", "1h", "--json"];
+    let run = daemon.run(&arguments).must_exit(0).json();
+    let request = delivered(&partner, &sink).await;
+    assert_eq!(verify(&request, [&third, text(&run, "secret")]), [true, true]);
+    let wrong = daemon.run(&["webhooks", "rotate-secret", &webhook.id, "--overlap", "1y"]);
+    assert!(wrong.must_exit(2).stderr.contains("--overlap: '1y'"));
+}
+
+#[tokio::test]
+async fn five_secrets_are_the_most_and_wrong_requests_change_none() {
+    let daemon = daemon::shared(&[]);
+    let (sink, partner, webhook) = joined(&daemon).await;
+    for (body, param) in [
+        (json!({"overlap_seconds": 604_801}), "overlap_seconds"),
+        (json!({"overlap_seconds": -1}), "overlap_seconds"),
+        (json!({"overlap_seconds": "1d"}), "overlap_seconds"),
+        (json!({"overlap": 1}), "overlap"),
+    ] {
+        let refused = rotate(&partner, &webhook, &body).await.must_be(400);
+        assert_eq!(refused["error"]["param"], param, "{refused}");
+    }
+    let stranger = Partner::join(&daemon).await;
+    let path = format!("/v1/webhooks/{}/secrets", webhook.id);
+    let refused = stranger.api.post(&path, &json!({})).await.must_be(404);
+    assert_eq!(refused["error"]["code"], "BLUM-404-001");
+    assert_eq!(verify(&delivered(&partner, &sink).await, [&webhook.secret]), [true]);
+
+    let mut secrets = vec![webhook.secret.clone()];
+    for _ in 0..4 {
+        secrets.push(rotated(&partner, &webhook, 604_800).await);
+    }
+    let refused = rotate(&partner, &webhook, &json!({})).await.must_be(409);
+    assert_eq!(refused["error"]["code"], "BLUM-409-003", "{refused}");
+    assert!(text(&refused["error"], "message").contains("overlap_seconds"), "{refused}");
+    let request = delivered(&partner, &sink).await;
+    for secret in &secrets {
+        assert_eq!(verify(&request, [secret]), [true]);
+    }
+    // The way out that the message names.
+    let last = rotated(&partner, &webhook, 0).await;
+    let request = delivered(&partner, &sink).await;
+    assert_eq!(verify(&request, [&secrets[4], &last]), [false, true]);
+}
+
+#[tokio::test]
+async fn the_database_holds_no_secret_that_can_be_read() {
+    let mut daemon = Daemon::start();
+    let (_sink, partner, webhook) = joined(&daemon).await;
+    let second = rotated(&partner, &webhook, 86_400).await;
+    for stopped in [false, true] {
+        if stopped {
+            assert!(daemon.terminate().success());
+        }
+        assert!(stored(&daemon, webhook.id.as_bytes()), "the search finds what is there");
+        assert!(stored(&daemon, key_id(&key_file(&daemon)).as_bytes()), "what is sealed is there");
+        for secret in [&webhook.secret, &second] {
+            let base64 = secret.strip_prefix("whsec_").unwrap();
+            let bytes = BASE64_STANDARD.decode(base64).unwrap();
+            assert!(!stored(&daemon, base64.as_bytes()), "the text of a secret is in the database");
+            assert!(!stored(&daemon, &bytes), "the bytes of a secret are in the database");
+        }
+        let key = std::fs::read_to_string(key_file(&daemon)).unwrap();
+        assert!(!stored(&daemon, key.trim().as_bytes()), "the key is in the database");
+    }
+}
+
+/// Tries to serve the database of a daemon that has ended.
+fn serve(daemon: &Daemon, options: &[&str], key: Option<&str>) -> Run {
+    let mut command = binary::command(&["serve", "--listen", "127.0.0.1:0"]);
+    command.args(["--database", &daemon.url()]).args(options);
+    command.envs(key.map(|key| ("BLUUM_HOOKS_SECRETS_KEY", key)));
+    binary::finish(command)
+}
+
+/// Checks that nothing was bound, and that one line says why, with these words.
+fn check_refused(run: Run, code: i32, words: &[&str]) {
+    let run = run.must_exit(code);
+    assert_eq!(run.stdout, "", "it listened: {run:?}");
+    let errors: Vec<_> = run.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(errors.len(), 1, "{run:?}");
+    for word in words {
+        assert!(errors[0].contains(word), "expected '{word}' in {run:?}");
+    }
+    assert!(!run.stderr.contains(OTHER_KEY.trim_end_matches('=')), "it shows the key: {run:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_the_right_one_is_refused_before_anything_is_bound() {
+    let mut daemon = Daemon::start();
+    joined(&daemon).await;
+    daemon.kill();
+    let file = key_file(&daemon);
+    let name = file.display().to_string();
+    let (right, wrong) = (key_id(&file), "72cd6e84");
+    let other = daemon.folder().join("other.key");
+    std::fs::write(&other, format!("{OTHER_KEY}\n")).unwrap();
+    assert_eq!(key_id(&other), wrong);
+    let other = other.display().to_string();
+
+    let advice = "--secrets-key-file";
+    let options = [advice, &other];
+    check_refused(serve(&daemon, &options, None), 1, &[&right, wrong, &other, advice]);
+    let variable = "BLUUM_HOOKS_SECRETS_KEY";
+    check_refused(serve(&daemon, &[], Some(OTHER_KEY)), 1, &[&right, wrong, variable, advice]);
+    let half = OTHER_KEY.replace('=', "");
+    check_refused(serve(&daemon, &[], Some(&half)), 2, &[variable, "32 bytes in base64"]);
+
+    let absent = daemon.folder().join("absent.key").display().to_string();
+    check_refused(serve(&daemon, &[advice, &absent], None), 1, &[&right, &absent, advice]);
+    let aside = daemon.folder().join("aside.key");
+    std::fs::rename(&file, &aside).unwrap();
+    check_refused(serve(&daemon, &[], None), 1, &[&right, &name, advice]);
+    assert!(!file.exists(), "a new key would hide that the old one is lost");
+    std::fs::write(&file, "no key").unwrap();
+    check_refused(serve(&daemon, &[], None), 2, &[&right, &name, "32 bytes in base64"]);
+
+    std::fs::rename(&aside, &file).unwrap();
+    daemon.restart();
+}
+
+#[tokio::test]
+async fn a_secret_moved_to_another_webhook_is_refused() {
+    let mut daemon = Daemon::start();
+    let (sink, partner, _) = joined(&daemon).await;
+    let second = partner.subscribe(&sink.url("/in"), &["order.*"]).await;
+    daemon.kill();
+    let options = SqliteConnectOptions::new().filename(daemon.database());
+    let mut connection = options.connect().await.unwrap();
+    let first = "UPDATE webhooks SET secrets = (SELECT secrets FROM webhooks ORDER BY number)";
+    sqlx::query(first).execute(&mut connection).await.unwrap();
+    drop(connection);
+    let words = [&*second.id, "belongs to another webhook", "backup"];
+    check_refused(serve(&daemon, &[], None), 1, &words);
+}
+
+#[tokio::test]
+async fn rekey_seals_everything_with_the_new_key() {
+    let mut daemon = Daemon::start();
+    let (sink, partner, webhook) = joined(&daemon).await;
+    rotated(&partner, &webhook, 86_400).await;
+    let (old, new) = (key_file(&daemon), daemon.folder().join("new.key"));
+    let (url, name) = (daemon.url(), new.display().to_string());
+    let rekey = ["secrets", "rekey", "--database", &url, "--new-key-file", &name, "--json"];
+    let running = binary::run(&rekey).must_exit(1);
+    assert!(running.stderr.contains("another dispatcher"), "{running:?}");
+    assert!(!new.exists(), "a key was made for nothing");
+    daemon.kill();
+
+    let old_id = key_id(&old);
+    let done = binary::run(&rekey).must_exit(0).json();
+    let new_id = key_id(&new);
+    let expected = json!({"webhooks": 1, "secrets": 2, "old_key_id": old_id, "new_key_id": new_id});
+    assert_eq!(done, expected);
+    assert!(stored(&daemon, new_id.as_bytes()));
+    assert!(!stored(&daemon, old_id.as_bytes()), "something is still sealed with the old key");
+    check_refused(serve(&daemon, &[], None), 1, &[&old_id, &new_id]);
+    check_refused(binary::run(&rekey[..6]), 1, &[&old_id, &new_id]);
+
+    std::fs::rename(&new, &old).unwrap();
+    let same = ["secrets", "rekey", "--database", &url, "--new-key-file"];
+    let same = binary::run(&[&same[..], &[&*old.display().to_string()]].concat());
+    check_refused(same, 2, &[&new_id]);
+    daemon.restart();
+    let partner = Partner { operator: daemon.operator(), ..partner };
+    assert_eq!(verify(&delivered(&partner, &sink).await, [&webhook.secret]), [true]);
+}
+
+/// With every log on, and through every place that holds a secret: made, rotated, signed with, read
+/// back at the start.
+#[tokio::test]
+async fn no_log_shows_a_secret_or_a_payload() {
+    let mut daemon = Daemon::start();
+    daemon.restart_logging("trace");
+    let (sink, partner, webhook) = joined(&daemon).await;
+    let second = rotated(&partner, &webhook, 86_400).await;
+    let key = daemon.new_key(&json!({"role": "tenant", "tenant": partner.tenant})).await;
+    daemon.client(Some(&key)).get("/v1/webhooks").await.must_be(200);
+    let marker = "the-payload-in-a-log";
+    let data = json!({"id": "ord_1", "note": marker});
+    let event = partner.publish("order.filled", &data).await;
+    first_about(&sink, &event).await;
+    partner.until_delivery(&webhook, &event, "delivered").await;
+    assert!(daemon.terminate().success());
+    daemon.restart();
+    assert!(daemon.terminate().success());
+
+    let log = daemon.log();
+    assert!(log.contains("TRACE") && log.contains("DEBUG"), "the logs were off");
+    let sealing = std::fs::read_to_string(key_file(&daemon)).unwrap();
+    let mut hidden = vec![("the payload", marker.to_owned())];
+    for secret in [&webhook.secret, &second] {
+        hidden.push(("a signing secret", secret.strip_prefix("whsec_").unwrap().to_owned()));
+    }
+    for credentials in [&key, daemon.operator_key()] {
+        hidden.push(("an API secret", credentials.secret.clone()));
+        let header = credentials.header();
+        hidden.push(("the header of a key", header.strip_prefix("Basic ").unwrap().to_owned()));
+    }
+    hidden.push(("the sealing key", sealing.trim().to_owned()));
+    for (what, text) in hidden {
+        let line = log.lines().find(|line| line.contains(&text));
+        assert!(line.is_none(), "{what} is in the log: {}", line.expect("a line"));
+    }
+}
