@@ -4,6 +4,35 @@
 //! through `json_each`, so their number does not change the text and each is prepared once. Bodies
 //! come beside it as one blob, cut by offset and length, so that no body is ever escaped.
 
+/// The columns of a delivery that `row::progress` and its callers read.
+macro_rules! delivery {
+    ($more:literal) => {
+        concat!(
+            "
+SELECT
+    delivery.position, delivery.id, delivery.webhook, delivery.sequence, delivery.ordering_key,
+    delivery.state, delivery.due_at, delivery.finished_at, delivery.reason, delivery.claim,
+    delivery.lost_claims, delivery.attempts, delivery.failures, event.id AS event_id,
+    ",
+            $more
+        )
+    };
+}
+
+/// A delivery to be claimed, for `row::claimable`.
+macro_rules! delivery_with_body {
+    () => {
+        delivery!("event.body")
+    };
+}
+
+/// A delivery to be shown, for `row::stored_delivery`.
+macro_rules! delivery_with_event {
+    () => {
+        delivery!("delivery.created_at, event.name, event.tenant_id, event.livemode")
+    };
+}
+
 /// All statements with their names, for the test that prepares and explains each.
 pub const ALL: &[(&str, &str)] = &[
     ("KEEP_ANSWERS", KEEP_ANSWERS),
@@ -136,17 +165,15 @@ SELECT
     )
 FROM lanes WHERE lanes.webhook IS NOT NULL";
 
-pub(super) const DUE_OF_WEBHOOK: &str = "
-SELECT
-    delivery.position, delivery.id, delivery.webhook, delivery.sequence, delivery.ordering_key,
-    delivery.state, delivery.due_at, delivery.finished_at, delivery.reason, delivery.claim,
-    delivery.lost_claims, delivery.attempts, delivery.failures,
-    event.id AS event_id, event.body
+pub(super) const DUE_OF_WEBHOOK: &str = concat!(
+    delivery_with_body!(),
+    "
 FROM deliveries AS delivery
 JOIN events AS event ON event.position = delivery.event
 WHERE delivery.webhook = ?1 AND delivery.due_at <= ?2
 ORDER BY delivery.due_at, delivery.position
-LIMIT ?3";
+LIMIT ?3"
+);
 
 // Every change of state
 
@@ -174,12 +201,9 @@ SELECT
 FROM json_each(?1) AS row";
 
 /// The first queued delivery behind each of the given (webhook, key) pairs.
-pub(super) const SUCCESSORS: &str = "
-SELECT
-    delivery.position, delivery.id, delivery.webhook, delivery.sequence, delivery.ordering_key,
-    delivery.state, delivery.due_at, delivery.finished_at, delivery.reason, delivery.claim,
-    delivery.lost_claims, delivery.attempts, delivery.failures,
-    event.id AS event_id, event.body
+pub(super) const SUCCESSORS: &str = concat!(
+    delivery_with_body!(),
+    "
 FROM json_each(?1) AS line
 JOIN deliveries AS delivery ON delivery.position = (
     SELECT position FROM deliveries
@@ -187,7 +211,8 @@ JOIN deliveries AS delivery ON delivery.position = (
     ORDER BY sequence
     LIMIT 1
 )
-JOIN events AS event ON event.position = delivery.event";
+JOIN events AS event ON event.position = delivery.event"
+);
 
 /// Leases of a dispatcher that is no more: whoever holds the lock on the file is the only one.
 pub(super) const ABANDONED: &str = "
@@ -240,22 +265,17 @@ WHERE tenant_id = ?1 AND livemode = ?2
 ORDER BY position
 LIMIT ?7 OFFSET ?8";
 
-pub(super) const DELIVERY: &str = "
-SELECT
-    delivery.position, delivery.id, delivery.webhook, delivery.sequence, delivery.ordering_key,
-    delivery.state, delivery.due_at, delivery.finished_at, delivery.reason, delivery.claim,
-    delivery.lost_claims, delivery.attempts, delivery.failures, delivery.created_at,
-    event.id AS event_id, event.name, event.tenant_id, event.livemode
+pub(super) const DELIVERY: &str = concat!(
+    delivery_with_event!(),
+    "
 FROM deliveries AS delivery
 JOIN events AS event ON event.position = delivery.event
-WHERE delivery.id = ?1";
+WHERE delivery.id = ?1"
+);
 
-pub(super) const DELIVERIES_OF_WEBHOOK: &str = "
-SELECT
-    delivery.position, delivery.id, delivery.webhook, delivery.sequence, delivery.ordering_key,
-    delivery.state, delivery.due_at, delivery.finished_at, delivery.reason, delivery.claim,
-    delivery.lost_claims, delivery.attempts, delivery.failures, delivery.created_at,
-    event.id AS event_id, event.name, event.tenant_id, event.livemode
+pub(super) const DELIVERIES_OF_WEBHOOK: &str = concat!(
+    delivery_with_event!(),
+    "
 FROM deliveries AS delivery
 JOIN events AS event ON event.position = delivery.event
 WHERE delivery.webhook = ?1
@@ -267,15 +287,13 @@ WHERE delivery.webhook = ?1
     AND (?5 IS NULL OR delivery.created_at >= ?5)
     AND (?6 IS NULL OR delivery.created_at < ?6)
 ORDER BY delivery.sequence DESC
-LIMIT ?7 OFFSET ?8";
+LIMIT ?7 OFFSET ?8"
+);
 
 /// The same with its own index: the few parked among the millions delivered. `?3` is `parked`.
-pub(super) const PARKED_OF_WEBHOOK: &str = "
-SELECT
-    delivery.position, delivery.id, delivery.webhook, delivery.sequence, delivery.ordering_key,
-    delivery.state, delivery.due_at, delivery.finished_at, delivery.reason, delivery.claim,
-    delivery.lost_claims, delivery.attempts, delivery.failures, delivery.created_at,
-    event.id AS event_id, event.name, event.tenant_id, event.livemode
+pub(super) const PARKED_OF_WEBHOOK: &str = concat!(
+    delivery_with_event!(),
+    "
 FROM deliveries AS delivery INDEXED BY deliveries_parked
 JOIN events AS event ON event.position = delivery.event
 WHERE delivery.webhook = ?1
@@ -287,14 +305,12 @@ WHERE delivery.webhook = ?1
     AND (?5 IS NULL OR delivery.created_at >= ?5)
     AND (?6 IS NULL OR delivery.created_at < ?6)
 ORDER BY delivery.sequence DESC
-LIMIT ?7 OFFSET ?8";
+LIMIT ?7 OFFSET ?8"
+);
 
-pub(super) const DELIVERIES_OF_EVENT: &str = "
-SELECT
-    delivery.position, delivery.id, delivery.webhook, delivery.sequence, delivery.ordering_key,
-    delivery.state, delivery.due_at, delivery.finished_at, delivery.reason, delivery.claim,
-    delivery.lost_claims, delivery.attempts, delivery.failures, delivery.created_at,
-    event.id AS event_id, event.name, event.tenant_id, event.livemode
+pub(super) const DELIVERIES_OF_EVENT: &str = concat!(
+    delivery_with_event!(),
+    "
 FROM events AS event
 JOIN deliveries AS delivery ON delivery.event = event.position
 WHERE event.id = ?1
@@ -306,7 +322,8 @@ WHERE event.id = ?1
     AND (?5 IS NULL OR delivery.created_at >= ?5)
     AND (?6 IS NULL OR delivery.created_at < ?6)
 ORDER BY delivery.webhook
-LIMIT ?7 OFFSET ?8";
+LIMIT ?7 OFFSET ?8"
+);
 
 pub(super) const ATTEMPTS: &str = "
 SELECT number, id, started_at, duration_us, status, error, response_body
