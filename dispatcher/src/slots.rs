@@ -73,13 +73,15 @@ impl Slots {
         webhooks.sort_unstable_by_key(|&webhook| (webhook <= last_served, webhook));
     }
 
-    /// Up to `wanted` slots for deliveries that wait in the database.
+    /// Up to `wanted` slots for deliveries that wait in the database. If there is none, the
+    /// webhook has a backlog, and the next slot that comes free rings for it.
     pub fn take(&self, webhook: i64, max_in_flight: usize, wanted: usize) -> Vec<Slot> {
         let mut taken = self.shared.lock();
         let free = self.shared.total.saturating_sub(taken.total);
         let lane = taken.of_webhook.entry(webhook).or_default();
         let count = wanted.min(free).min(max_in_flight.saturating_sub(lane.taken));
         lane.taken += count;
+        lane.backlog |= count == 0;
         taken.total += count;
         if count > 0 {
             taken.last_served = webhook;
@@ -93,9 +95,13 @@ impl Slots {
         self.shared.lock().of_webhook.entry(webhook).or_default().backlog = backlog;
     }
 
-    /// Whether deliveries of this webhook wait for a slot in the database.
-    pub fn has_backlog(&self, webhook: i64) -> bool {
-        self.shared.lock().of_webhook.get(&webhook).is_some_and(|lane| lane.backlog)
+    /// Whether somebody waits for a slot of this webhook: others of its own, or, where all slots
+    /// are taken, anybody. Then it may not be handed on to the next in line.
+    pub fn is_awaited(&self, webhook: i64) -> bool {
+        let taken = self.shared.lock();
+        let own = taken.of_webhook.get(&webhook).is_some_and(|lane| lane.backlog);
+        let full = taken.total >= self.shared.total;
+        own || (full && taken.of_webhook.values().any(|lane| lane.backlog))
     }
 
     /// Webhooks marked as having a backlog.

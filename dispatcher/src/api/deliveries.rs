@@ -23,7 +23,7 @@ pub(super) async fn of_webhook(
     Path(id): Path<String>,
     uri: Uri,
 ) -> Answer {
-    let webhook = webhooks::find(&api, &caller, &id, "id")?;
+    let webhook = webhooks::find_even_deleted(&api, &caller, &id, "id")?;
     let mut query = Query::new(&uri);
     let filter = DeliveryFilter {
         webhook: Some(webhook.settings.id),

@@ -1,5 +1,7 @@
 //! API keys, for operators.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri};
 use bluum_hooks_shared::api::{ApiKey, KeyStatus, Role};
@@ -9,7 +11,7 @@ use bluum_hooks_shared::id::{InvestorId, KeyId, TenantId};
 use super::answer::{self, Answer};
 use super::auth::Caller;
 use super::query::Query;
-use super::{Api, Shared, body, list};
+use super::{Api, Shared, body, list, to_the_end};
 use crate::credentials::NewKey;
 use crate::fields::Fields;
 use crate::invalid::Invalid;
@@ -24,7 +26,8 @@ pub(super) async fn create(State(api): Shared, caller: Caller, request: Request)
     let mut answer = to_api(&key);
     answer.api_key = Some(key.id);
     answer.api_secret = Some(secret);
-    api.context.store.add_key(key).await?;
+    let store = Arc::clone(&api.context.store);
+    to_the_end(async move { store.add_key(key).await }).await?;
     Ok(answer::json(StatusCode::CREATED, &answer))
 }
 
@@ -93,7 +96,8 @@ pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<Stri
 pub(super) async fn revoke(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     caller.operator()?;
     let key = find(&api, &id)?;
-    api.context.store.revoke_key(key.id, api.context.clock.now()).await?;
+    let (store, now) = (Arc::clone(&api.context.store), api.context.clock.now());
+    to_the_end(async move { store.revoke_key(key.id, now).await }).await?;
     Ok(answer::json(StatusCode::OK, &find(&api, &id)?))
 }
 

@@ -41,6 +41,7 @@ use self::limit::Limiter;
 use crate::acceptor::Acceptor;
 use crate::context::Context;
 use crate::invalid::Invalid;
+use crate::store::StoreError;
 use crate::transport::Targets;
 
 /// What handlers work with.
@@ -85,6 +86,17 @@ pub fn router(api: Arc<Api>) -> Router {
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), name_request))
         .with_state(api)
+}
+
+/// Does a write to the end, even if the client hangs up and nobody waits for it any more: a change
+/// that reached the database must reach memory too.
+async fn to_the_end<T: Send + 'static>(
+    write: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, ApiError> {
+    match tokio::spawn(write).await {
+        Ok(written) => Ok(written?),
+        Err(died) => Err(ApiError::internal(&died)),
+    }
 }
 
 /// Gives every request an id that every answer and every log line carries.

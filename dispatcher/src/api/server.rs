@@ -47,9 +47,9 @@ pub async fn serve(listener: TcpListener, router: Router, context: Context) {
 fn connect(stream: TcpStream, router: Router, connections: &GracefulShutdown, shutdown: Shutdown) {
     // Answers are small and wait for nothing; a failure here only costs latency.
     let _ = stream.set_nodelay(true);
-    let mut protocol = auto::Builder::new(TokioExecutor::new());
+    // HTTP/1 alone: telling the versions apart would wait for the first bytes without a limit.
+    let mut protocol = auto::Builder::new(TokioExecutor::new()).http1_only();
     protocol.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    protocol.http2().timer(TokioTimer::new());
     let connection = protocol
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
         .into_owned();

@@ -1,6 +1,7 @@
 //! Tenants, for operators.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri};
@@ -11,7 +12,7 @@ use bluum_hooks_shared::id::TenantId;
 use super::answer::{self, Answer};
 use super::auth::Caller;
 use super::query::Query;
-use super::{Shared, body, list};
+use super::{Shared, body, list, to_the_end};
 use crate::fields::Fields;
 use crate::invalid::Invalid;
 use crate::store::Tenant;
@@ -34,8 +35,10 @@ pub(super) async fn create(State(api): Shared, caller: Caller, request: Request)
     let now = api.context.clock.now();
     let id = TenantId::new(now, api.context.random.bits());
     let tenant = Tenant { id, name, metadata: metadata.unwrap_or_default(), created_at: now };
-    api.context.store.add_tenant(tenant.clone()).await?;
-    Ok(answer::json(StatusCode::CREATED, &to_api(&tenant)))
+    let answer = to_api(&tenant);
+    let store = Arc::clone(&api.context.store);
+    to_the_end(async move { store.add_tenant(tenant).await }).await?;
+    Ok(answer::json(StatusCode::CREATED, &answer))
 }
 
 /// `GET /v1/tenants`

@@ -13,7 +13,7 @@ use super::auth::Caller;
 use super::error::ApiError;
 use super::query::Query;
 use super::settings::{self, Settings};
-use super::{Api, Shared, body, list};
+use super::{Api, Shared, body, list, to_the_end};
 use crate::fields::Fields;
 use crate::invalid::Invalid;
 use crate::store::{Webhook, WebhookDraft, WebhookSecret};
@@ -32,7 +32,8 @@ pub(super) async fn create(State(api): Shared, caller: Caller, request: Request)
     let mut draft = settings::blank(id, owner, now);
     draft.secrets.push(WebhookSecret { secret: secret.clone(), created_at: now, expires_at: None });
     settings.required()?.apply(&mut draft);
-    let webhook = api.context.store.add_webhook(draft).await?;
+    let store = Arc::clone(&api.context.store);
+    let webhook = to_the_end(async move { store.add_webhook(draft).await }).await?;
     let mut answer = webhook.to_api();
     answer.secret = Some(secret.to_whsec().to_string());
     Ok(answer::json(StatusCode::CREATED, &answer))
@@ -87,7 +88,7 @@ pub(super) async fn update(
     Ok(answer::json(StatusCode::OK, &changed.to_api()))
 }
 
-/// `DELETE /v1/webhooks/{id}`: what it is owed is parked, not thrown away.
+/// `DELETE /v1/webhooks/{id}`: what it is owed is parked as it comes due.
 pub(super) async fn delete(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     let webhook = find(&api, &caller, &id, "id")?;
     let now = api.context.clock.now();
@@ -103,12 +104,28 @@ pub(super) async fn change(
     change: impl FnOnce(&mut WebhookDraft) + Send + 'static,
 ) -> Result<Arc<Webhook>, ApiError> {
     let now = api.context.clock.now();
-    let changed = api.context.store.change_webhook(id, Box::new(change), now).await?;
+    let store = Arc::clone(&api.context.store);
+    let write = async move { store.change_webhook(id, Box::new(change), now).await };
+    let changed = to_the_end(write).await?;
     Ok(changed.ok_or_else(|| Invalid::not_found("id"))?)
 }
 
-/// A webhook that is the caller's to see.
+/// A webhook that is the caller's to see, and not deleted.
 pub(super) fn find(
+    api: &Api,
+    caller: &Caller,
+    id: &str,
+    param: &str,
+) -> Result<Arc<Webhook>, Invalid> {
+    let webhook = find_even_deleted(api, caller, id, param)?;
+    match webhook.settings.deleted_at {
+        None => Ok(webhook),
+        Some(_) => Err(Invalid::not_found(param)),
+    }
+}
+
+/// The same, also if it was deleted: what it is owed is kept, and can be looked at.
+pub(super) fn find_even_deleted(
     api: &Api,
     caller: &Caller,
     id: &str,
@@ -117,7 +134,7 @@ pub(super) fn find(
     caller.not_an_investor()?;
     let id: WebhookId = id.parse().map_err(|error| Invalid::id(param, &error))?;
     let registry = api.context.store.registry();
-    let found = registry.webhook(id);
+    let found = registry.webhook_number(id).and_then(|number| registry.webhook_numbered(number));
     found
         .filter(|webhook| caller.may_see(webhook.settings.tenant, webhook.settings.livemode))
         .cloned()

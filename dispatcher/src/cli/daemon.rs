@@ -45,11 +45,12 @@ impl Daemon {
             .map_err(|error| Failure::new(Status::Failed, error.to_string()))?;
         let (path, keys) = (&config.database.path, &config.secrets_key);
         let store = SqliteStore::open(path, keys, Arc::clone(&random), clock.now()).await?;
-        let credentials = init::if_new(&store, clock.now(), &*random).await?;
         let listener = TcpListener::bind(config.listen)
             .await
             .map_err(|error| cannot_listen(config.listen, &error))?;
         let address = listener.local_addr().map_err(|error| Failure::unexpected(&error))?;
+        // Last, because the keys are shown once and only if all goes well.
+        let credentials = init::if_new(&store, clock.now(), &*random).await?;
 
         let bell = Bell::default();
         let slots = Slots::new(config.max_in_flight, bell.clone());

@@ -15,7 +15,7 @@ use crate::config;
 use crate::credentials::NewKey;
 use crate::random::{Random, SystemRandom};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Store, StoreError, Tenant};
+use crate::store::{Key, Store, Tenant};
 
 /// What a new database begins with. Shown once.
 #[derive(Debug, Serialize)]
@@ -44,7 +44,9 @@ pub(super) async fn run(args: &KeyedDatabaseArgs, printer: Printer) -> Result<()
     let clock = SystemClock::new();
     let random = Arc::new(SystemRandom);
     let store = SqliteStore::open(&database.path, &keys, random, clock.now()).await?;
-    let made = if_new(&store, clock.now(), &SystemRandom).await?;
+    let made = if_new(&store, clock.now(), &SystemRandom).await;
+    store.close().await;
+    let made = made?;
     let credentials = made.ok_or_else(|| {
         let there = format!("{} is a database already", database.path.display());
         Failure::new(Status::Failed, there)
@@ -64,29 +66,27 @@ pub(super) async fn if_new(
     if registry.tenants().next().is_some() || registry.keys().next().is_some() {
         return Ok(None);
     }
-    let failed = |error: StoreError| Failure::unexpected(&error);
     let id = TenantId::new(now, random.bits());
     let tenant =
         Tenant { id, name: "First tenant".into(), metadata: Default::default(), created_at: now };
-    store.add_tenant(tenant).await.map_err(failed)?;
-    let operator = make(store, Role::Operator, None, now, random).await.map_err(failed)?;
-    let key = make(store, Role::Tenant, Some(id), now, random).await.map_err(failed)?;
+    let (operator_key, operator) = make(Role::Operator, None, now, random);
+    let (tenant_key, key) = make(Role::Tenant, Some(id), now, random);
+    let written = store.add_first(tenant, vec![operator_key, tenant_key]).await;
+    written.map_err(|error| Failure::unexpected(&error))?;
     Ok(Some(Credentials { operator, tenant: TenantCredentials { id, key } }))
 }
 
-async fn make(
-    store: &SqliteStore,
+fn make(
     role: Role,
     tenant: Option<TenantId>,
     now: Timestamp,
     random: &dyn Random,
-) -> Result<KeyPair, StoreError> {
+) -> (Key, KeyPair) {
     let name = Some("made by init".to_owned());
     let new = NewKey { role, tenant, investor_id: None, livemode: false, name };
     let (key, api_secret) = new.make(now, random);
     let api_key = key.id;
-    store.add_key(key).await?;
-    Ok(KeyPair { api_key, api_secret })
+    (key, KeyPair { api_key, api_secret })
 }
 
 impl Credentials {

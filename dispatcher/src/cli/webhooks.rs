@@ -54,7 +54,7 @@ pub(super) async fn run(
         }
         WebhooksCommand::Delete { id } => {
             let answer = client.delete(&query::item("/v1/webhooks", &id)).await?;
-            printer.answer(&answer, || format!("{id} deleted; what it is owed is parked"));
+            printer.answer(&answer, || format!("{id} deleted; what waits is parked when due"));
         }
     }
     Ok(())

@@ -21,7 +21,12 @@ const AGENT: HeaderValue =
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Makes the request that is owed, and says what came of it.
-pub(super) async fn attempt(engine: &Engine, claimed: Claimed) -> Report {
+pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
+    // It may have been changed or stopped since the delivery was claimed.
+    if let Some(webhook) = engine.context.store.registry().webhook_numbered(claimed.webhook.number)
+    {
+        claimed.webhook = Arc::clone(webhook);
+    }
     if let Some(reason) = claimed.webhook.stopped() {
         return decide(engine, claimed, Input::WebhookStopped(reason), None);
     }

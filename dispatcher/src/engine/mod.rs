@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
+use tracing::error;
 
 use crate::context::Context;
 use crate::policy::retry::RetrySchedule;
@@ -64,25 +65,46 @@ impl Attempts {
 impl Engine {
     /// Delivers until shutdown: until the senders of `work` are gone, nothing is in flight, and
     /// everything is recorded.
+    ///
+    /// A loop that ends before it should ends the engine: better no daemon than one that looks well
+    /// and delivers nothing.
     pub async fn run(self, mut work: mpsc::UnboundedReceiver<Work>) {
         let (outcomes, inbox) = mpsc::unbounded_channel();
+        let shutdown = self.context.shutdown.clone();
         let attempts = Attempts { engine: self, outcomes, tasks: TaskTracker::new() };
-        let claimer = tokio::spawn(claim::run(attempts.clone()));
-        let recorder = tokio::spawn(record::run(attempts.downgrade(), inbox));
-        while let Some(claimed) = work.recv().await {
-            attempts.start(claimed);
+        let mut recorder = tokio::spawn(record::run(attempts.downgrade(), inbox));
+        let mut claimer = tokio::spawn(claim::run(attempts.clone()));
+        let mut claiming = true;
+        loop {
+            tokio::select! {
+                next = work.recv() => match next {
+                    Some(claimed) => attempts.start(claimed),
+                    None => break,
+                },
+                ended = &mut claimer, if claiming => {
+                    claiming = false;
+                    if !shutdown.is_intake_stopped() {
+                        return died("claimer", &ended);
+                    }
+                }
+                ended = &mut recorder => return died("recorder", &ended),
+            }
         }
-        finished("claimer", claimer.await);
+        if claiming {
+            let _ = claimer.await;
+        }
         attempts.tasks.close();
         attempts.tasks.wait().await;
         drop(attempts);
-        finished("recorder", recorder.await);
+        if let Err(error) = recorder.await {
+            died("recorder", &Err(error));
+        }
     }
 
     /// Whether the next in line may have the slot of a delivery to this webhook. Not while others
-    /// of the webhook wait for one, and not when stopping.
+    /// wait for it, and not when stopping.
     fn hands_on(&self, webhook: i64) -> bool {
-        !self.context.slots.has_backlog(webhook) && !self.context.shutdown.is_intake_stopped()
+        !self.context.slots.is_awaited(webhook) && !self.context.shutdown.is_intake_stopped()
     }
 }
 
@@ -111,8 +133,6 @@ impl WeakAttempts {
     }
 }
 
-fn finished(name: &str, outcome: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = outcome {
-        tracing::error!(task = name, %error, "a loop of the engine died; please report this");
-    }
+fn died(name: &str, ended: &Result<(), tokio::task::JoinError>) {
+    error!(task = name, ?ended, "a loop of the engine died; please report this");
 }

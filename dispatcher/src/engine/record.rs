@@ -4,17 +4,18 @@
 //! reports are kept, their slots with them, and tried again. So a full disk slows the engine to a
 //! halt and loses nothing.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bluum_hooks_shared::api::WebhookStatus;
-use bluum_hooks_shared::id::WebhookId;
 use tokio::sync::mpsc;
 use tracing::{error, warn};
 
 use super::{Engine, Outcome, WeakAttempts};
 use crate::policy::state::{Input, ParkReason, step};
 use crate::slots::Slot;
-use crate::store::{Claimed, Recorded, Report, Work};
+use crate::store::{Claimed, Recorded, Report, Webhook, WebhookDraft, Work};
 use crate::telemetry::Chain;
 
 /// Reports in one commit at most.
@@ -40,7 +41,7 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
         let (reports, slots): (Vec<Report>, Vec<Slot>) =
             pending.drain(..).map(|outcome| (outcome.report, outcome.slot)).unzip();
         let Some(recorded) = record(engine, &reports).await else { return };
-        disable_gone(engine, &reports).await;
+        disable_gone(engine, &reports, &recorded).await;
         // The claimer may be asleep until later than the earliest of these retries.
         if reports.iter().any(|report| report.after.state.due_at().is_some()) {
             engine.context.bell.ring();
@@ -88,21 +89,26 @@ fn give_back(engine: &Engine, claimed: Claimed, slot: Slot) -> Outcome {
     Outcome { report: Report { claimed, after, attempt: None, hand_on: false }, slot }
 }
 
-/// 410 stops the whole webhook. If this is lost in a crash, the next delivery will say it again.
-async fn disable_gone(engine: &Engine, reports: &[Report]) {
-    let gone = reports
+/// 410 stops the whole webhook, unless it points elsewhere or is stopped by now. If this is lost in
+/// a crash, the next delivery will say it again.
+async fn disable_gone(engine: &Engine, reports: &[Report], recorded: &[Recorded]) {
+    let gone: HashMap<i64, &Arc<Webhook>> = reports
         .iter()
-        .filter(|report| report.after.state.reason() == Some(ParkReason::Gone))
-        .map(|report| report.claimed.webhook.settings.id);
-    let mut gone: Vec<WebhookId> = gone.collect();
-    gone.dedup();
-    for id in gone {
-        let disable = Box::new(|settings: &mut crate::store::WebhookDraft| {
-            settings.status = WebhookStatus::Disabled;
-            settings.status_reason = Some(ParkReason::Gone.as_str().to_owned());
+        .zip(recorded)
+        .filter(|(_, recorded)| matches!(recorded, Recorded::Applied { .. }))
+        .filter(|(report, _)| report.after.state.reason() == Some(ParkReason::Gone))
+        .map(|(report, _)| (report.claimed.webhook.number, &report.claimed.webhook))
+        .collect();
+    for webhook in gone.into_values() {
+        let (id, url) = (webhook.settings.id, webhook.settings.url.clone());
+        let disable = Box::new(move |settings: &mut WebhookDraft| {
+            if settings.url == url && settings.status == WebhookStatus::Active {
+                settings.status = WebhookStatus::Disabled;
+                settings.status_reason = Some(ParkReason::Gone.as_str().to_owned());
+            }
         });
         match engine.context.store.change_webhook(id, disable, engine.context.clock.now()).await {
-            Ok(_) => warn!(webhook.id = %id, "the receiver answered 410; webhook disabled"),
+            Ok(_) => warn!(webhook.id = %id, "the receiver answered 410: gone"),
             Err(failure) => {
                 error!(webhook.id = %id, error = %Chain(&failure), "cannot disable the webhook");
             }

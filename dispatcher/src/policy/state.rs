@@ -21,8 +21,8 @@ use super::retry::RetrySchedule;
 
 /// After so many claims in a row that ended without a word, the delivery is taken to be what
 /// kills the worker, and parked. High, because a machine that crashes for its own reasons takes
-/// innocent deliveries with it each time.
-pub const MAX_LOST_CLAIMS: u32 = 10;
+/// the same innocent deliveries with it each time.
+pub const MAX_LOST_CLAIMS: u32 = 100;
 
 /// Why a delivery was given up for now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -20,9 +20,7 @@ pub(super) fn share(
     for number in due {
         let max = registry.webhook_numbered(number).map_or(1, |webhook| webhook.max_in_flight());
         let taken = slots.take(number, max, per_webhook);
-        if taken.is_empty() {
-            slots.set_backlog(number, true);
-        } else {
+        if !taken.is_empty() {
             lanes.push((number, taken));
         }
     }

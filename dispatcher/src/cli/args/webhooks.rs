@@ -72,7 +72,7 @@ pub(in crate::cli) enum WebhooksCommand {
         #[command(flatten)]
         settings: WebhookSettings,
     },
-    /// Delete a webhook; what it is owed is parked
+    /// Delete a webhook; what it is owed is parked as it comes due
     Delete {
         /// The webhook, wh_…
         id: String,

@@ -19,7 +19,7 @@ pub(super) async fn accept(
     slots: &Slots,
     now: Timestamp,
 ) -> Result<Accepted, StoreError> {
-    let Writer { connection, last_event, last_delivery, sequences } = writer;
+    let Writer { connection, last_event, last_delivery, sequences, .. } = writer;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     answers::keep(&mut transaction, answers, now).await?;
     let numbers = Numbers { last_event: *last_event, last_delivery: *last_delivery, sequences };

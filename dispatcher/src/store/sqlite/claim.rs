@@ -18,7 +18,7 @@ pub(super) async fn claim_due(
         slots.set_backlog(webhook, false);
     }
     let lanes: Vec<(i64, bool, Option<i64>)> =
-        sqlx::query_as(statement::LANES).bind(now.as_micros()).fetch_all(&store.readers).await?;
+        sqlx::query_as(statement::LANES).bind(now.as_micros()).fetch_all(&store.hot_reader).await?;
     let next_due = lanes.iter().filter_map(|lane| lane.2).min().map(Timestamp::from_micros);
     let due = lanes.into_iter().filter(|lane| lane.1).map(|lane| lane.0).collect();
 
@@ -27,14 +27,27 @@ pub(super) async fn claim_due(
     if lanes.is_empty() {
         return Ok(Due { work: Vec::new(), next_due });
     }
-    let mut writer = store.writer.lock().await;
-    let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await?;
-    let due = claim(&mut transaction, lanes, slots, &registry, now).await?;
-    transaction.commit().await?;
+    let mut writer = store.writer().await?;
+    let due = claim(&mut writer.connection, lanes, slots, &registry, now).await;
+    writer.ended(&due);
+    let due = due?;
     Ok(Due { next_due: due.next_due.into_iter().chain(next_due).min(), ..due })
 }
 
 async fn claim(
+    connection: &mut SqliteConnection,
+    lanes: Vec<(i64, Vec<Slot>)>,
+    slots: &Slots,
+    registry: &Registry,
+    now: Timestamp,
+) -> Result<Due, StoreError> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let due = claim_lanes(&mut transaction, lanes, slots, registry, now).await?;
+    transaction.commit().await?;
+    Ok(due)
+}
+
+async fn claim_lanes(
     transaction: &mut SqliteConnection,
     lanes: Vec<(i64, Vec<Slot>)>,
     slots: &Slots,

@@ -23,8 +23,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
-use sqlx::{SqliteConnection, SqlitePool};
-use tokio::sync::Mutex;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use tokio::sync::{Mutex, MutexGuard};
 
 pub use audit::{Audit, Books, Violation, audit};
 pub use open::OpenError;
@@ -42,8 +43,11 @@ use crate::vault::Vault;
 #[derive(Debug)]
 pub struct SqliteStore {
     writer: Mutex<Writer>,
+    options: SqliteConnectOptions,
     outbox_watch: Mutex<outbox::Watch>,
     readers: SqlitePool,
+    /// One reader for what publishing and delivering wait for: lists never stand in its way.
+    hot_reader: SqlitePool,
     registry: RwLock<Arc<Registry>>,
     vault: Vault,
     /// Held for as long as the store lives; the operating system lets go when the process dies.
@@ -58,9 +62,57 @@ struct Writer {
     last_delivery: i64,
     /// The last sequence number of each webhook that has one.
     sequences: HashMap<i64, i64>,
+    /// Whether a write is under way, was dropped half-way, or failed.
+    in_doubt: bool,
+}
+
+impl Writer {
+    /// Says how a write ended. A refused idempotency key is an answer, not a failure.
+    fn ended<T>(&mut self, outcome: &Result<T, StoreError>) {
+        self.in_doubt = matches!(outcome, Err(failure) if !matches!(failure, StoreError::KeyUsed));
+    }
 }
 
 impl SqliteStore {
+    /// The writer, for one write, whose end is to be told with [`Writer::ended`].
+    ///
+    /// After a failure nobody knows what the connection still believes: on a full disk SQLite ends
+    /// the transaction by itself. So it is replaced, and numbers and registry are read again.
+    async fn writer(&self) -> Result<MutexGuard<'_, Writer>, StoreError> {
+        let mut writer = self.writer.lock().await;
+        if writer.in_doubt {
+            let connection = self.options.connect().await?;
+            let (fresh, registry) = open::read_all(connection, &self.vault).await?;
+            *writer = fresh;
+            self.set_registry(|current| *current = registry);
+        }
+        writer.in_doubt = true;
+        Ok(writer)
+    }
+
+    /// Closes the file whole: everything is in it, and nothing beside it.
+    pub async fn close(self) {
+        self.readers.close().await;
+        self.hot_reader.close().await;
+        drop(self.outbox_watch);
+        if let Err(error) = self.writer.into_inner().connection.close().await {
+            tracing::warn!(%error, "the database was not closed whole; nothing is lost");
+        }
+    }
+
+    /// Adds a tenant and keys, all or nothing.
+    pub async fn add_first(&self, tenant: Tenant, keys: Vec<Key>) -> Result<(), StoreError> {
+        let mut writer = self.writer().await?;
+        let written = registry::insert_first(&mut writer.connection, &tenant, &keys).await;
+        writer.ended(&written);
+        written?;
+        self.set_registry(|registry| {
+            registry.put_tenant(tenant);
+            keys.into_iter().for_each(|key| registry.put_key(key));
+        });
+        Ok(())
+    }
+
     fn set_registry(&self, change: impl FnOnce(&mut Registry)) {
         let mut current = self.registry.write().unwrap_or_else(PoisonError::into_inner);
         change(Arc::make_mut(&mut current));
@@ -76,8 +128,11 @@ impl Store for SqliteStore {
         slots: &Slots,
         now: Timestamp,
     ) -> Result<Accepted, StoreError> {
-        let mut writer = self.writer.lock().await;
-        accept::accept(&mut writer, events, answers, &self.registry(), slots, now).await
+        let mut writer = self.writer().await?;
+        let accepted =
+            accept::accept(&mut writer, events, answers, &self.registry(), slots, now).await;
+        writer.ended(&accepted);
+        accepted
     }
 
     async fn answer(
@@ -86,7 +141,7 @@ impl Store for SqliteStore {
         idempotency_key: &str,
         now: Timestamp,
     ) -> Result<Option<Answer>, StoreError> {
-        answers::find(&self.readers, caller, idempotency_key, now).await
+        answers::find(&self.hot_reader, caller, idempotency_key, now).await
     }
 
     async fn claim_due(
@@ -103,8 +158,10 @@ impl Store for SqliteStore {
         reports: &[Report],
         now: Timestamp,
     ) -> Result<Vec<Recorded>, StoreError> {
-        let mut writer = self.writer.lock().await;
-        record::record(&mut writer, reports, &self.registry(), now).await
+        let mut writer = self.writer().await?;
+        let recorded = record::record(&mut writer, reports, &self.registry(), now).await;
+        writer.ended(&recorded);
+        recorded
     }
 
     async fn drain_outbox(
@@ -114,8 +171,10 @@ impl Store for SqliteStore {
         slots: &Slots,
         now: Timestamp,
     ) -> Result<Drained, StoreError> {
-        let mut writer = self.writer.lock().await;
-        outbox::drain(&mut writer, limit, read, &self.registry(), slots, now).await
+        let mut writer = self.writer().await?;
+        let drained = outbox::drain(&mut writer, limit, read, &self.registry(), slots, now).await;
+        writer.ended(&drained);
+        drained
     }
 
     async fn outbox_waiting(&self) -> Result<bool, StoreError> {
@@ -127,30 +186,37 @@ impl Store for SqliteStore {
     }
 
     async fn add_tenant(&self, tenant: Tenant) -> Result<(), StoreError> {
-        let mut writer = self.writer.lock().await;
-        registry::insert_tenant(&mut writer.connection, &tenant).await?;
+        let mut writer = self.writer().await?;
+        let written = registry::insert_tenant(&mut writer.connection, &tenant).await;
+        writer.ended(&written);
+        written?;
         self.set_registry(|registry| registry.put_tenant(tenant));
         Ok(())
     }
 
     async fn add_key(&self, key: Key) -> Result<(), StoreError> {
-        let mut writer = self.writer.lock().await;
-        registry::insert_key(&mut writer.connection, &key).await?;
+        let mut writer = self.writer().await?;
+        let written = registry::insert_key(&mut writer.connection, &key).await;
+        writer.ended(&written);
+        written?;
         self.set_registry(|registry| registry.put_key(key));
         Ok(())
     }
 
     async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<(), StoreError> {
-        let mut writer = self.writer.lock().await;
-        registry::revoke_key(&mut writer.connection, id, now).await?;
+        let mut writer = self.writer().await?;
+        let written = registry::revoke_key(&mut writer.connection, id, now).await;
+        writer.ended(&written);
+        written?;
         self.set_registry(|registry| registry.revoke_key(id, now));
         Ok(())
     }
 
     async fn add_webhook(&self, draft: WebhookDraft) -> Result<Arc<Webhook>, StoreError> {
-        let mut writer = self.writer.lock().await;
-        let number = registry::insert_webhook(&mut writer.connection, &self.vault, &draft).await?;
-        let webhook = Arc::new(Webhook::new(number, draft));
+        let mut writer = self.writer().await?;
+        let number = registry::insert_webhook(&mut writer.connection, &self.vault, &draft).await;
+        writer.ended(&number);
+        let webhook = Arc::new(Webhook::new(number?, draft));
         self.set_registry(|registry| registry.put_webhook(Arc::clone(&webhook)));
         Ok(webhook)
     }
@@ -161,14 +227,18 @@ impl Store for SqliteStore {
         change: Change,
         now: Timestamp,
     ) -> Result<Option<Arc<Webhook>>, StoreError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         let Some(current) = self.registry().webhook(id).cloned() else {
+            writer.ended(&Ok(()));
             return Ok(None);
         };
         let mut settings = current.settings.clone();
         change(&mut settings);
         settings.updated_at = now;
-        registry::update_webhook(&mut writer.connection, &self.vault, &settings).await?;
+        let connection = &mut writer.connection;
+        let written = registry::update_webhook(connection, &self.vault, &settings).await;
+        writer.ended(&written);
+        written?;
         let webhook = Arc::new(Webhook::new(current.number, settings));
         self.set_registry(|registry| registry.put_webhook(Arc::clone(&webhook)));
         Ok(Some(webhook))

@@ -1,6 +1,7 @@
 //! Opening a database file: lock, migrate, find the key, take stock.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use bluum_hooks_shared::time::Timestamp;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 use tracing::info;
 
@@ -64,6 +65,7 @@ impl SqliteStore {
         random: Arc<dyn Random>,
         now: Timestamp,
     ) -> Result<Self, OpenError> {
+        let path = &real(path)?;
         let lock = lock(path)?;
         if is_new(path) {
             let no_key = |cause| no_key(path, Vec::new(), cause);
@@ -79,7 +81,9 @@ impl SqliteStore {
         Ok(Self {
             writer: Mutex::new(writer),
             outbox_watch: Mutex::new(outbox::Watch::new(watch)),
-            readers: SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options),
+            readers: pool(&options, READERS),
+            hot_reader: pool(&options, 1),
+            options,
             registry: RwLock::new(Arc::new(registry)),
             vault,
             _lock: lock,
@@ -97,9 +101,27 @@ fn no_key(path: &Path, sealed_with: Vec<String>, cause: KeyError) -> OpenError {
     OpenError::NoKey { path: path.to_owned(), sealed_with, cause }
 }
 
+/// The file itself, whatever links lead to it: two names of one file must meet at one lock.
+pub(super) fn real(path: &Path) -> Result<PathBuf, OpenError> {
+    let failed = |error: std::io::Error| unusable(path, error.into());
+    if path.exists() {
+        return path.canonicalize().map_err(failed);
+    }
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let name = path.file_name().ok_or_else(|| failed(ErrorKind::InvalidInput.into()))?;
+    Ok(folder.canonicalize().map_err(failed)?.join(name))
+}
+
 /// Whether there is no database in this file yet.
 pub(super) fn is_new(path: &Path) -> bool {
     !std::fs::metadata(path).is_ok_and(|file| file.len() > 0)
+}
+
+fn pool(options: &SqliteConnectOptions, connections: u32) -> SqlitePool {
+    SqlitePoolOptions::new().max_connections(connections).connect_lazy_with(options.clone())
 }
 
 pub(super) fn options(path: &Path) -> SqliteConnectOptions {
@@ -158,15 +180,24 @@ async fn take_stock(
     vault: &Vault,
     now: Timestamp,
 ) -> Result<(Writer, Registry), StoreError> {
-    let (registry, sequences) = registry::load(&mut connection, vault).await?;
-    let last_event = last_position(&mut connection, "events").await?;
-    let last_delivery = last_position(&mut connection, "deliveries").await?;
     let abandoned = sqlx::query(statement::ABANDONED).bind(now.as_micros());
     let deliveries = abandoned.execute(&mut connection).await?.rows_affected();
     if deliveries > 0 {
         info!(deliveries, "taking up what the last dispatcher left in flight");
     }
-    Ok((Writer { connection, last_event, last_delivery, sequences }, registry))
+    read_all(connection, vault).await
+}
+
+/// What is kept in memory, as it stands in the database.
+pub(super) async fn read_all(
+    mut connection: SqliteConnection,
+    vault: &Vault,
+) -> Result<(Writer, Registry), StoreError> {
+    let (registry, sequences) = registry::load(&mut connection, vault).await?;
+    let last_event = last_position(&mut connection, "events").await?;
+    let last_delivery = last_position(&mut connection, "deliveries").await?;
+    let writer = Writer { connection, last_event, last_delivery, sequences, in_doubt: false };
+    Ok((writer, registry))
 }
 
 async fn last_position(

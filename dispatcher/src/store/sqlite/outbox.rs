@@ -44,7 +44,7 @@ pub(super) async fn drain(
     slots: &Slots,
     now: Timestamp,
 ) -> Result<Drained, StoreError> {
-    let Writer { connection, last_event, last_delivery, sequences } = writer;
+    let Writer { connection, last_event, last_delivery, sequences, .. } = writer;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let rows = rows(&mut transaction, limit).await?;
     let Some(last) = rows.last().map(|row| row.position) else {

@@ -10,7 +10,7 @@ use bluum_hooks_shared::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::{Connection, Row, SqliteConnection};
 
 use super::{row, statement};
 use crate::policy::retry::RetrySchedule;
@@ -36,6 +36,20 @@ pub(super) async fn load(
         registry.put_webhook(Arc::new(Webhook::new(number, webhook(&found, vault)?)));
     }
     Ok((registry, sequences))
+}
+
+/// A tenant and keys in one commit.
+pub(super) async fn insert_first(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    keys: &[Key],
+) -> Result<(), StoreError> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    insert_tenant(&mut transaction, tenant).await?;
+    for key in keys {
+        insert_key(&mut transaction, key).await?;
+    }
+    Ok(transaction.commit().await?)
 }
 
 pub(super) async fn insert_tenant(

@@ -8,7 +8,7 @@ use bluum_hooks_shared::id::WebhookId;
 use serde::Serialize;
 use sqlx::{Connection, SqliteConnection};
 
-use super::open::{Cause, connect, is_new, key, lock, options, unusable};
+use super::open::{Cause, connect, is_new, key, lock, options, real, unusable};
 use super::registry::{SecretRow, json};
 use super::{OpenError, row, statement};
 use crate::random::Random;
@@ -48,6 +48,7 @@ pub async fn rekey(
         let cause = io::Error::new(io::ErrorKind::NotFound, "there is no database");
         return Err(unusable(path, cause.into()).into());
     }
+    let path = &real(path)?;
     let _lock = lock(path)?;
     // What the old key opens is overwritten, not just let go of.
     let options = options(path).pragma("secure_delete", "on");
