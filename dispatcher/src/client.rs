@@ -53,6 +53,14 @@ pub enum ClientError {
 impl Client {
     /// `base` with or without `/v1`.
     pub fn new(base: &str, key: &str, secret: &str) -> io::Result<Self> {
+        let usable = url::Url::parse(base)
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if !usable {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{base} is not a base URL; write 'http://127.0.0.1:4100'"),
+            ));
+        }
         let base = base.trim_end_matches('/');
         let base = base.strip_suffix("/v1").unwrap_or(base).to_owned();
         let basic = format!("Basic {}", STANDARD.encode(format!("{key}:{secret}")));

@@ -1,9 +1,11 @@
 //! A JSON object, field by field, so that every error can name its field.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use bluum_hooks_shared::error::ErrorCode;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::invalid::Invalid;
@@ -12,10 +14,37 @@ use crate::invalid::Invalid;
 #[derive(Debug)]
 pub struct Fields<'a>(BTreeMap<String, &'a RawValue>);
 
+/// The entries of an object as they stand, doubled names and all.
+struct Entries<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Entries<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntriesVisitor)
+    }
+}
+
+struct EntriesVisitor;
+
+impl<'de> Visitor<'de> for EntriesVisitor {
+    type Value = Entries<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Entries(entries))
+    }
+}
+
 impl<'a> Fields<'a> {
     /// Takes a body apart. Values stay text until they are asked for.
     pub fn parse(body: &'a [u8]) -> Result<Self, Invalid> {
-        serde_json::from_slice(body).map(Self).map_err(|error| {
+        let Entries(entries) = serde_json::from_slice(body).map_err(|error| {
             let what = match error.classify() {
                 _ if body.is_empty() => "The body is empty; expected a JSON object.".to_owned(),
                 serde_json::error::Category::Data => {
@@ -28,7 +57,15 @@ impl<'a> Fields<'a> {
                 ),
             };
             Invalid::request(ErrorCode::Validation, what)
-        })
+        })?;
+        let mut fields = BTreeMap::new();
+        for (name, value) in entries {
+            if fields.insert(name.clone(), value).is_some() {
+                let message = format!("Field '{name}' stands twice; which is meant?");
+                return Err(Invalid::field(ErrorCode::Validation, &name, message));
+            }
+        }
+        Ok(Self(fields))
     }
 
     /// The text of a field, if it is there and not `null`.
@@ -105,6 +142,7 @@ mod tests {
     fn what_is_not_an_object_is_said_plainly() {
         for (body, message) in [
             ("", "The body is empty; expected a JSON object."),
+            (r#"{"a":1,"a":1}"#, "Field 'a' stands twice; which is meant?"),
             ("[1]", "The body is not a JSON object (line 1)."),
             ("{\n\"a\":}", "The body is not valid JSON: line 2, column 5."),
         ] {

@@ -50,8 +50,14 @@ pub fn check(
         return Err(Invalid::field(ErrorCode::BodyTooLarge, "data", message));
     }
     let object_id = object_id(data)?;
-    let ordering_key = said.ordering_key.map(str::to_owned).or(object_id);
-    bounded("ordering_key", ordering_key.as_deref())?;
+    bounded("ordering_key", said.ordering_key)?;
+    let ordering_key = match said.ordering_key {
+        Some(key) => Some(key.to_owned()),
+        None => {
+            bounded("data.id", object_id.as_deref())?;
+            object_id
+        }
+    };
     bounded("idempotency_key", said.idempotency_key)?;
     if let Some(investor) = said.investor_id {
         investor.parse::<InvestorId>().map_err(|error| {
@@ -106,7 +112,11 @@ fn object_id(data: &str) -> Result<Option<String>, Invalid> {
     if !data.starts_with('{') {
         return Err(not_an_object());
     }
-    let object: Identified = serde_json::from_str(data).map_err(|_| not_an_object())?;
+    // It is an object, and JSON: what can be wrong is an id that stands twice.
+    let object: Identified = serde_json::from_str(data).map_err(|_| {
+        let message = "'data' has two fields 'id'; which is meant?";
+        Invalid::field(ErrorCode::Validation, "data.id", message)
+    })?;
     Ok(object.id.as_str().map(str::to_owned))
 }
 

@@ -10,19 +10,23 @@ use tracing_subscriber::EnvFilter;
 /// The variable that chooses what is logged, as in `info,bluum_hooks_dispatcher=debug`.
 pub const FILTER: &str = "BLUUM_HOOKS_LOG";
 
-/// An error with its causes, on one line.
+/// An error with its causes, on one line. A cause that only says again what was said is left out.
 #[derive(Debug)]
 pub struct Chain<'a>(pub &'a (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        let mut text = self.0.to_string();
         let mut cause = self.0.source();
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            let link = error.to_string();
+            if !text.contains(&link) {
+                text.push_str(": ");
+                text.push_str(&link);
+            }
             cause = error.source();
         }
-        Ok(())
+        f.write_str(&text)
     }
 }
 

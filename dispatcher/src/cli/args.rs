@@ -1,6 +1,7 @@
 //! Every command and flag, and the help that goes with it.
 
 use std::env;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
@@ -29,7 +30,8 @@ Start here:  bluum-hooks demo";
 
 /// Delivers the events of a brokerage API to the partners who build on it
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, arg_required_else_help = true, after_help = EXIT_STATUS)]
+#[command(name = "bluum-hooks", version, max_term_width = 100)]
+#[command(arg_required_else_help = true, after_help = EXIT_STATUS)]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) global: Global,
@@ -64,7 +66,10 @@ impl Global {
         let secret = credential("BLUUM_API_SECRET")?;
         let local = format!("http://{DEFAULT_LISTEN}");
         let base = self.base_url.as_deref().filter(|url| !url.is_empty()).unwrap_or(&local);
-        Client::new(base, &key, &secret).map_err(|error| Failure::unexpected(&error))
+        Client::new(base, &key, &secret).map_err(|error| match error.kind() {
+            ErrorKind::InvalidInput => Failure::new(Status::Usage, error.to_string()),
+            _ => Failure::unexpected(&error),
+        })
     }
 }
 

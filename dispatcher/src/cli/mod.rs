@@ -23,12 +23,22 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use self::args::{Cli, Command, SecretsCommand};
-use self::failure::Failure;
+use self::failure::{Failure, Status};
 use self::print::Printer;
 
 /// Reads the arguments, runs the command, and turns what went wrong into a line and a status.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() && asks_for_json() => {
+            let message = error.to_string();
+            let first = message.lines().next().unwrap_or_default();
+            let first = first.strip_prefix("error: ").unwrap_or(first);
+            let failure = Failure::new(Status::Usage, first).then("try '--help'");
+            return Printer::new(true).failure(&failure);
+        }
+        Err(error) => error.exit(),
+    };
     let printer = Printer::new(cli.global.json);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -38,6 +48,11 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => printer.failure(&failure),
     }
+}
+
+/// Whether what cannot be parsed asks for JSON all the same.
+fn asks_for_json() -> bool {
+    std::env::args_os().any(|argument| argument == "--json")
 }
 
 async fn run(cli: Cli, printer: Printer) -> Result<(), Failure> {

@@ -174,8 +174,12 @@ fn list<T>(
     read: impl Fn(&Given, &str) -> Result<T, ConfigError>,
 ) -> Result<Vec<T>, ConfigError> {
     let Some(given) = given else { return Ok(Vec::new()) };
-    let parts = given.text.split(',').map(str::trim).filter(|part| !part.is_empty());
-    parts.map(|part| read(&given, part)).collect()
+    let parts = given.text.split(',').map(str::trim);
+    let read = |part: &str| match part {
+        "" => Err(given.refuse("has an empty entry; leave it out to have the default")),
+        part => read(&given, part),
+    };
+    parts.map(read).collect()
 }
 
 #[cfg(test)]
@@ -248,6 +252,16 @@ mod tests {
         let in_file = read(&[], &[], &format!("secrets_key = '{text}'")).unwrap_err();
         assert!(in_file.contains("did you mean 'secrets_key_file'?"), "{in_file}");
         assert!(!in_file.contains(text), "{in_file}");
+    }
+
+    #[test]
+    fn an_empty_list_is_no_list() {
+        for empty in ["", ",,", "1s,,2s"] {
+            let refused = read(&[("retry_schedule", empty)], &[], "").unwrap_err();
+            assert!(refused.starts_with("--retry-schedule: has an empty entry"), "{refused}");
+        }
+        assert!(read(&[], &[], "retry_schedule = []").is_err());
+        assert!(read(&[], &[("BLUUM_HOOKS_RETRY_SCHEDULE", "")], "").is_ok(), "as if unset");
     }
 
     #[test]
