@@ -94,8 +94,10 @@ impl SqliteStore {
     pub async fn close(self) {
         self.readers.close().await;
         self.hot_reader.close().await;
-        drop(self.outbox_watch);
-        if let Err(error) = self.writer.into_inner().connection.close().await {
+        let watch = self.outbox_watch.into_inner().close().await;
+        // The last to go puts what is in the log into the file.
+        let writer = self.writer.into_inner().connection.close().await;
+        for error in [watch, writer].into_iter().filter_map(Result::err) {
             tracing::warn!(%error, "the database was not closed whole; nothing is lost");
         }
     }

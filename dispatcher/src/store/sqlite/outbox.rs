@@ -23,6 +23,10 @@ impl Watch {
         Self { connection, empty_at: None }
     }
 
+    pub(super) async fn close(self) -> Result<(), sqlx::Error> {
+        self.connection.close().await
+    }
+
     pub(super) async fn waiting(&mut self) -> Result<bool, StoreError> {
         let version: i64 =
             sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut self.connection).await?;
