@@ -40,8 +40,9 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
         }
         let (reports, slots): (Vec<Report>, Vec<Slot>) =
             pending.drain(..).map(|outcome| (outcome.report, outcome.slot)).unzip();
+        // First, so that whoever sees the delivery parked sees the webhook disabled.
+        disable_gone(engine, &reports).await;
         let Some(recorded) = record(engine, &reports).await else { return };
-        disable_gone(engine, &reports, &recorded).await;
         // The claimer may be asleep until later than the earliest of these retries.
         if reports.iter().any(|report| report.after.state.due_at().is_some()) {
             engine.context.bell.ring();
@@ -91,13 +92,11 @@ fn give_back(engine: &Engine, claimed: Claimed, slot: Slot) -> Outcome {
 
 /// 410 stops the whole webhook, unless it points elsewhere or is stopped by now. If this is lost in
 /// a crash, the next delivery will say it again.
-async fn disable_gone(engine: &Engine, reports: &[Report], recorded: &[Recorded]) {
+async fn disable_gone(engine: &Engine, reports: &[Report]) {
     let gone: HashMap<i64, &Arc<Webhook>> = reports
         .iter()
-        .zip(recorded)
-        .filter(|(_, recorded)| matches!(recorded, Recorded::Applied { .. }))
-        .filter(|(report, _)| report.after.state.reason() == Some(ParkReason::Gone))
-        .map(|(report, _)| (report.claimed.webhook.number, &report.claimed.webhook))
+        .filter(|report| report.after.state.reason() == Some(ParkReason::Gone))
+        .map(|report| (report.claimed.webhook.number, &report.claimed.webhook))
         .collect();
     for webhook in gone.into_values() {
         let (id, url) = (webhook.settings.id, webhook.settings.url.clone());
