@@ -53,9 +53,13 @@ pub enum ClientError {
 impl Client {
     /// `base` with or without `/v1`.
     pub fn new(base: &str, key: &str, secret: &str) -> io::Result<Self> {
-        let usable = url::Url::parse(base)
-            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        if !usable {
+        // Paths are put behind it.
+        let whole = |url: &url::Url| url.query().is_none() && url.fragment().is_none();
+        let usable = url::Url::parse(base).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https") && url.has_host() && whole(&url)
+        });
+        let literal = base.parse::<http::Uri>().is_ok_and(|uri| uri.scheme().is_some());
+        if !usable || !literal {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 format!("{base} is not a base URL; write 'http://127.0.0.1:4100'"),
@@ -154,4 +158,20 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// Our own types, which are always JSON.
 fn json(body: &impl Serialize) -> Bytes {
     serde_json::to_vec(body).unwrap_or_default().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_http_and_a_host_make_a_base_url() {
+        for base in ["http://127.0.0.1:4100", "https://hooks.example/v1/"] {
+            assert!(Client::new(base, "key", "secret").is_ok(), "{base}");
+        }
+        for base in ["", "nonsense", "ftp://x", "http://", "http:x", "http://x?a=b", "http://x#a"] {
+            let error = Client::new(base, "key", "secret").unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{base}");
+        }
+    }
 }

@@ -112,10 +112,14 @@ fn object_id(data: &str) -> Result<Option<String>, Invalid> {
     if !data.starts_with('{') {
         return Err(not_an_object());
     }
-    // It is an object, and JSON: what can be wrong is an id that stands twice.
-    let object: Identified = serde_json::from_str(data).map_err(|_| {
-        let message = "'data' has two fields 'id'; which is meant?";
-        Invalid::field(ErrorCode::Validation, "data.id", message)
+    // It is an object: what can be wrong is an id that stands twice, or half of a surrogate pair.
+    let object: Identified = serde_json::from_str(data).map_err(|error| {
+        if error.is_data() {
+            let message = "'data' has two fields 'id'; which is meant?";
+            return Invalid::field(ErrorCode::Validation, "data.id", message);
+        }
+        let message = format!("'data' cannot be read: {error}.");
+        Invalid::field(ErrorCode::InvalidFormat, "data", message)
     })?;
     Ok(object.id.as_str().map(str::to_owned))
 }
@@ -129,4 +133,26 @@ fn bounded(name: &str, key: Option<&str>) -> Result<(), Invalid> {
         _ => Ok(()),
     }
     .map_err(|message| Invalid::field(ErrorCode::InvalidFormat, name, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_cannot_be_used_is_told_as_such() {
+        let long = format!(r#"{{"id":"{}"}}"#, "x".repeat(MAX_KEY_BYTES + 1));
+        let twice = r#"{"id":"a","id":"b"}"#;
+        for (data, param) in [
+            (r#"{"id":""}"#, "data.id"),
+            (&*long, "data.id"),
+            (twice, "data.id"),
+            (r#"{"\ud800":1}"#, "data"),
+            ("[]", "data"),
+        ] {
+            let id = object_id(data);
+            let refused = id.and_then(|id| bounded("data.id", id.as_deref())).unwrap_err();
+            assert_eq!(refused.param.as_deref(), Some(param), "{data}: {}", refused.message);
+        }
+    }
 }

@@ -41,3 +41,20 @@ pub fn start(json: bool, default_filter: &str) {
     let started = if json { logs.json().try_init() } else { logs.try_init() };
     drop(started);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Link(&'static str, #[source] Option<Box<Link>>);
+
+    #[test]
+    fn a_cause_that_says_nothing_new_is_left_out() {
+        let root = Link("disk full", None);
+        let again = Link("cannot write: disk full", Some(root.into()));
+        let top = Link("cannot commit", Some(again.into()));
+        assert_eq!(Chain(&top).to_string(), "cannot commit: cannot write: disk full");
+    }
+}

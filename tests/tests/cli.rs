@@ -106,6 +106,21 @@ fn wrong_settings_are_refused_before_anything_is_made() {
     check_error(binary::run(&["srve"]), 2, &["srve"]);
 }
 
+/// For scripts, an error is one JSON object on one line, whoever found it.
+#[test]
+fn wrong_arguments_are_json_where_json_is_asked_for() {
+    let mut by_variable = binary::command(&["srve"]);
+    by_variable.env("BLUUM_HOOKS_JSON", "1");
+    for run in [binary::run(&["--json", "srve"]), binary::finish(by_variable)] {
+        let run = run.must_exit(2);
+        let error: Value = serde_json::from_str(&run.stderr).unwrap();
+        assert_eq!((run.stderr.lines().count(), &error["error"]["exit"]), (1, &json!(2)));
+        assert_eq!(run.stdout, "");
+    }
+    let help = binary::run(&["--json", "--help"]).must_exit(0);
+    assert!(help.stdout.contains("Usage:"), "{help:?}");
+}
+
 #[test]
 fn what_the_machine_refuses_is_said_clearly() {
     let folder = tempfile::tempdir().unwrap();
@@ -113,14 +128,16 @@ fn what_the_machine_refuses_is_said_clearly() {
     let unreachable = format!("sqlite:{nowhere}");
     check_error(binary::run(&["serve", "--database", &unreachable]), 1, &[&nowhere]);
 
+    let url_of_none = format!("sqlite:{}", folder.path().join("none.db").display());
     let garbage = folder.path().join("garbage.db");
     std::fs::write(&garbage, "this is no database at all, but a line of text").unwrap();
     let garbage = garbage.display().to_string();
     check_error(
         binary::run(&["serve", "--database", &format!("sqlite:{garbage}")]),
         1,
-        &[&garbage],
+        &[&garbage, "this file is something else"],
     );
+    check_error(binary::run(&["audit", "--database", &url_of_none]), 1, &["no such database"]);
 
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = holder.local_addr().unwrap().to_string();

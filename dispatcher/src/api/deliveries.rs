@@ -24,7 +24,7 @@ pub(super) async fn of_webhook(
     uri: Uri,
 ) -> Answer {
     let webhook = webhooks::find_even_deleted(&api, &caller, &id, "id")?;
-    let mut query = Query::new(&uri);
+    let mut query = Query::new(&uri)?;
     let filter = DeliveryFilter {
         webhook: Some(webhook.settings.id),
         event: None,
@@ -44,7 +44,7 @@ pub(super) async fn of_event(
     uri: Uri,
 ) -> Answer {
     let event = events::find(&api, &caller, &id, "id").await?;
-    let mut query = Query::new(&uri);
+    let mut query = Query::new(&uri)?;
     let status = status(&mut query)?;
     let filter = DeliveryFilter { event: Some(event.id), status, ..DeliveryFilter::default() };
     page(&api, &caller, &uri, query, &filter).await

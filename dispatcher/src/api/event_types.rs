@@ -20,7 +20,7 @@ const EXAMPLE_AT: Timestamp = Timestamp::from_unix_seconds(1_781_533_815);
 /// `GET /v1/webhooks/event-types`
 pub(super) async fn list(caller: Caller, uri: Uri) -> Answer {
     caller.not_an_investor()?;
-    let mut query = Query::new(&uri);
+    let mut query = Query::new(&uri)?;
     let window = query.window()?;
     query.finish()?;
     let entries = CATALOGUE.iter().map(|known| entry(known, caller.livemode()));

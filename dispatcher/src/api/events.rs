@@ -126,7 +126,7 @@ fn read(api: &Api, caller: &Caller, body: &[u8]) -> Result<NewEvent, Invalid> {
 
 /// `GET /v1/events`: in the order of the commits.
 pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer {
-    let mut query = Query::new(&uri);
+    let mut query = Query::new(&uri)?;
     let window = query.window()?;
     let after = query.text("starting_after");
     let tenant = query.text("tenant");

@@ -74,7 +74,7 @@ fn read(body: &[u8], caller: &Caller, registry: &Registry) -> Result<NewKey, Inv
 /// `GET /v1/keys`
 pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer {
     caller.operator()?;
-    let mut query = Query::new(&uri);
+    let mut query = Query::new(&uri)?;
     let window = query.window()?;
     let after: Option<KeyId> = query.parsed("starting_after")?;
     let tenant: Option<TenantId> = query.parsed("tenant")?;

@@ -23,9 +23,18 @@ pub(super) struct Window {
 }
 
 impl Query {
-    pub(super) fn new(uri: &Uri) -> Self {
+    /// Takes a query apart. A parameter that stands twice is refused: only one would count.
+    pub(super) fn new(uri: &Uri) -> Result<Self, Invalid> {
         let query = uri.query().unwrap_or_default();
-        Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+        let mut parameters = BTreeMap::new();
+        for (name, text) in form_urlencoded::parse(query.as_bytes()).into_owned() {
+            if parameters.contains_key(&name) {
+                let message = format!("Parameter '{name}' stands twice; which is meant?");
+                return Err(Invalid::field(ErrorCode::Validation, &name, message));
+            }
+            parameters.insert(name, text);
+        }
+        Ok(Self(parameters))
     }
 
     /// A parameter as it stands.
@@ -77,5 +86,20 @@ impl Query {
                 format!("This route has no parameter '{name}'."),
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_stands_twice_is_refused_by_its_name() {
+        let doubled = Query::new(&Uri::from_static("/v1/events?limit=1&%6Cimit=2")).unwrap_err();
+        assert_eq!(doubled.code, ErrorCode::Validation);
+        assert_eq!(doubled.param.as_deref(), Some("limit"));
+        let mut query = Query::new(&Uri::from_static("/v1/events?limit=2&event=a")).unwrap();
+        assert_eq!(query.window().unwrap().limit, 2);
+        assert_eq!(query.text("event").as_deref(), Some("a"));
     }
 }

@@ -44,7 +44,7 @@ pub(super) async fn create(State(api): Shared, caller: Caller, request: Request)
 /// `GET /v1/tenants`
 pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer {
     caller.operator()?;
-    let mut query = Query::new(&uri);
+    let mut query = Query::new(&uri)?;
     let window = query.window()?;
     let after: Option<TenantId> = query.parsed("starting_after")?;
     query.finish()?;

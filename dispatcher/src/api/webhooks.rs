@@ -48,7 +48,7 @@ pub(super) fn new_secret(api: &Api) -> Result<Secret, ApiError> {
 /// `GET /v1/webhooks`: oldest first; an operator sees all tenants' unless it names one.
 pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer {
     caller.not_an_investor()?;
-    let mut query = Query::new(&uri);
+    let mut query = Query::new(&uri)?;
     let window = query.window()?;
     let after = query.text("starting_after");
     let tenant: Option<TenantId> = query.parsed("tenant")?;

@@ -46,9 +46,8 @@ pub(super) struct Global {
     #[arg(long, global = true, env = "BLUUM_HOOKS_JSON", value_parser = FalseyValueParser::new())]
     #[arg(hide_env_values = true)]
     pub(super) json: bool,
-    /// Where the daemon is, for commands that talk to one
-    #[arg(long, global = true, env = "BLUUM_BASE_URL", value_name = "URL")]
-    #[arg(hide_env_values = true)]
+    /// Where the daemon is, for commands that talk to one [env: BLUUM_BASE_URL]
+    #[arg(long, global = true, value_name = "URL")]
     base_url: Option<String>,
 }
 
@@ -56,17 +55,18 @@ impl Global {
     /// A client with the key pair of the environment. Never from an argument: others can read
     /// these.
     pub(super) fn client(&self) -> Result<Client, Failure> {
+        let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let credential = |name: &str| {
-            env::var(name).ok().filter(|value| !value.is_empty()).ok_or_else(|| {
+            variable(name).ok_or_else(|| {
                 Failure::new(Status::Credentials, format!("{name} is not set"))
                     .then("set it and its pair to what `bluum-hooks init` printed")
             })
         };
         let key = credential("BLUUM_API_KEY")?;
         let secret = credential("BLUUM_API_SECRET")?;
-        let local = format!("http://{DEFAULT_LISTEN}");
-        let base = self.base_url.as_deref().filter(|url| !url.is_empty()).unwrap_or(&local);
-        Client::new(base, &key, &secret).map_err(|error| match error.kind() {
+        let base = self.base_url.clone().or_else(|| variable("BLUUM_BASE_URL"));
+        let base = base.unwrap_or_else(|| format!("http://{DEFAULT_LISTEN}"));
+        Client::new(&base, &key, &secret).map_err(|error| match error.kind() {
             ErrorKind::InvalidInput => Failure::new(Status::Usage, error.to_string()),
             _ => Failure::unexpected(&error),
         })
@@ -122,8 +122,8 @@ pub(super) struct ServeArgs {
     /// The key that webhook secrets are sealed with [default: the database's name and `.key`]
     #[arg(long, value_name = "FILE")]
     secrets_key_file: Option<String>,
-    /// A TOML file with settings, keys as flags with underscores
-    #[arg(long, value_name = "FILE", env = "BLUUM_HOOKS_CONFIG", hide_env_values = true)]
+    /// A TOML file with settings, keys as flags with underscores [env: BLUUM_HOOKS_CONFIG]
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Let webhooks point into this range although it is not public; repeatable
     #[arg(long, value_name = "CIDR")]
@@ -163,7 +163,9 @@ impl ServeArgs {
             ("rate_limit_live", &self.rate_limit_live),
         ];
         let flags = flags.into_iter().filter_map(|(name, text)| Some((name, text.clone()?)));
-        let file = Sources::file(self.config.as_deref())?;
+        let variable = env::var_os("BLUUM_HOOKS_CONFIG").filter(|path| !path.is_empty());
+        let config = self.config.clone().or_else(|| variable.map(PathBuf::from));
+        let file = Sources::file(config.as_deref())?;
         Ok(Sources::new(flags.collect(), |name| env::var(name).ok(), file))
     }
 }

@@ -8,6 +8,12 @@ use crate::store::sqlite::{Audit, audit};
 
 pub(super) async fn run(args: &DatabaseArgs, printer: Printer) -> Result<(), Failure> {
     let database = config::database(&args.sources())?;
+    if !database.path.exists() {
+        let message = format!("cannot open {}", database.path.display());
+        return Err(
+            Failure::new(Status::Failed, message).then("there is no such database; see --database")
+        );
+    }
     let audit = audit(&database.path).await?;
     printer.line(&to_text(&audit), &audit);
     match audit.violations.len() {

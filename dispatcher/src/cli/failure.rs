@@ -82,6 +82,9 @@ impl From<OpenError> for Failure {
                 Some(StoreError::Corrupt(_) | StoreError::Vault(_)) => {
                     "keep a copy of the database, and restore it from its backup"
                 }
+                _ if Chain(cause.as_ref()).to_string().contains("not a database") => {
+                    "this file is something else: choose another --database"
+                }
                 _ => {
                     "check that the folder exists and may be written, or choose another --database"
                 }

@@ -18,9 +18,12 @@ mod serve;
 mod tenants;
 mod webhooks;
 
+use std::env;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::builder::{FalseyValueParser, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use self::args::{Cli, Command, SecretsCommand};
 use self::failure::{Failure, Status};
@@ -31,11 +34,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && asks_for_json() => {
-            let message = error.to_string();
-            let first = message.lines().next().unwrap_or_default();
-            let first = first.strip_prefix("error: ").unwrap_or(first);
-            let failure = Failure::new(Status::Usage, first).then("try '--help'");
-            return Printer::new(true).failure(&failure);
+            return Printer::new(true).failure(&misused(&error));
         }
         Err(error) => error.exit(),
     };
@@ -50,9 +49,28 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Whether what cannot be parsed asks for JSON all the same.
+/// Whether arguments that cannot be parsed ask for JSON all the same.
 fn asks_for_json() -> bool {
-    std::env::args_os().any(|argument| argument == "--json")
+    let mut arguments = env::args_os().skip(1).take_while(|argument| argument != "--");
+    let variable = || env::var_os("BLUUM_HOOKS_JSON").unwrap_or_default();
+    let parser = FalseyValueParser::new();
+    arguments.any(|argument| argument == "--json")
+        || parser.parse_ref(&Cli::command(), None, &variable()).unwrap_or(false)
+}
+
+/// What clap has to say about the arguments, on one line, without the usage.
+fn misused(error: &clap::Error) -> Failure {
+    let message = if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        "a command is missing".to_owned()
+    } else {
+        let text = error.to_string();
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let is_end = |line: &&str| line.starts_with("Usage:") || line.starts_with("For more");
+        let lines: Vec<_> = lines.take_while(|line| !is_end(line)).collect();
+        let message = lines.join(" ").replace(" tip: ", "; ");
+        message.strip_prefix("error: ").unwrap_or(&message).to_owned()
+    };
+    Failure::new(Status::Usage, message).then("try '--help'")
 }
 
 async fn run(cli: Cli, printer: Printer) -> Result<(), Failure> {
@@ -68,5 +86,23 @@ async fn run(cli: Cli, printer: Printer) -> Result<(), Failure> {
         Command::Deliveries(command) => deliveries::run(command, &global.client()?, printer).await,
         Command::Keys(command) => keys::run(command, &global.client()?, printer).await,
         Command::Tenants(command) => tenants::run(command, &global.client()?, printer).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_arguments_are_told_on_one_line() {
+        for (arguments, words) in [
+            (vec!["srve"], "unrecognized subcommand 'srve'; a similar subcommand exists: 'serve'"),
+            (vec!["keys", "create"], "required arguments were not provided: --role <ROLE>; try"),
+            (vec!["webhooks"], "a command is missing; try '--help'"),
+        ] {
+            let error = Cli::try_parse_from([vec!["bluum-hooks"], arguments].concat()).unwrap_err();
+            let line = misused(&error).to_string();
+            assert!(line.contains(words) && !line.contains('\n'), "{line}");
+        }
     }
 }
