@@ -1,8 +1,9 @@
-//! Signing secrets at rest: sealed with one key, which is kept apart from the database.
+//! Secrets at rest: sealed with one key, which is kept apart from the database.
 //!
-//! XChaCha20-Poly1305 under a random nonce. The webhook's id is authenticated beside the secret, so
-//! that a sealed secret opens for the webhook it was sealed for, and for no other. No error and no
-//! `Debug` shows a secret or a key: what they show is the key's id, which tells two keys apart.
+//! XChaCha20-Poly1305 under a random nonce. The owner is authenticated beside the secret, such as a
+//! webhook's id, so that a sealed secret opens for what it was sealed for, and for nothing else. No
+//! error and no `Debug` shows a secret or a key: what they show is the key's id, which tells two
+//! keys apart.
 
 use std::fmt;
 use std::fs::File;
@@ -12,8 +13,6 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bluum_hooks_shared::id::WebhookId;
-use bluum_hooks_shared::secret::Secret;
 use chacha20poly1305::{AeadInOut, KeyInit, XChaCha20Poly1305};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -35,12 +34,12 @@ const TAG_BYTES: usize = 16;
 /// Why a secret was not sealed or opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
-    #[error("the secret of {webhook} could not be sealed")]
-    NotSealed { webhook: WebhookId },
-    #[error("the secret of {webhook} is sealed with key {sealed_with}, this is key {key_id}")]
-    OtherKey { webhook: WebhookId, sealed_with: String, key_id: String },
-    #[error("the sealed secret of {webhook} was changed, or belongs to another webhook")]
-    NotGenuine { webhook: WebhookId },
+    #[error("the secret of {owner} could not be sealed")]
+    NotSealed { owner: String },
+    #[error("the secret of {owner} is sealed with key {sealed_with}, this is key {key_id}")]
+    OtherKey { owner: String, sealed_with: String, key_id: String },
+    #[error("the sealed secret of {owner} was changed, or belongs to something else")]
+    NotGenuine { owner: String },
 }
 
 /// A sealed secret, as it is stored.
@@ -66,38 +65,37 @@ impl Vault {
         Self { cipher, key_id: key.id(), random }
     }
 
-    /// Seals a secret for this webhook. Twice the same gives two texts.
-    pub fn seal(&self, webhook: WebhookId, secret: &Secret) -> Result<Sealed, VaultError> {
+    /// Seals a secret for this owner. Twice the same gives two texts.
+    pub fn seal(&self, owner: &str, secret: &[u8]) -> Result<Sealed, VaultError> {
         let mut nonce = [0; NONCE_BYTES];
         self.random.fill(&mut nonce);
         // Room for the tag as well: growing would leave a copy behind that nobody wipes.
-        let bytes = secret.as_bytes();
-        let mut text = Zeroizing::new(Vec::with_capacity(bytes.len() + TAG_BYTES));
-        text.extend_from_slice(bytes);
-        let owner = webhook.to_string();
+        let mut text = Zeroizing::new(Vec::with_capacity(secret.len() + TAG_BYTES));
+        text.extend_from_slice(secret);
         self.cipher
             .encrypt_in_place(&nonce.into(), owner.as_bytes(), &mut *text)
-            .map_err(|_| VaultError::NotSealed { webhook })?;
+            .map_err(|_| VaultError::NotSealed { owner: owner.to_owned() })?;
         let sealed = STANDARD.encode([&nonce[..], &text].concat());
         Ok(Sealed { key_id: self.key_id.clone(), sealed })
     }
 
-    /// Opens what was sealed for this webhook with this key.
-    pub fn open(&self, webhook: WebhookId, sealed: &Sealed) -> Result<Secret, VaultError> {
+    /// Opens what was sealed for this owner with this key.
+    pub fn open(&self, owner: &str, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         if sealed.key_id != self.key_id {
-            let (sealed_with, key_id) = (sealed.key_id.clone(), self.key_id.clone());
-            return Err(VaultError::OtherKey { webhook, sealed_with, key_id });
+            return Err(VaultError::OtherKey {
+                owner: owner.to_owned(),
+                sealed_with: sealed.key_id.clone(),
+                key_id: self.key_id.clone(),
+            });
         }
-        let not_genuine = VaultError::NotGenuine { webhook };
-        let bytes = STANDARD.decode(&sealed.sealed).map_err(|_| not_genuine.clone())?;
-        let (nonce, text) =
-            bytes.split_first_chunk::<NONCE_BYTES>().ok_or_else(|| not_genuine.clone())?;
+        let not_genuine = || VaultError::NotGenuine { owner: owner.to_owned() };
+        let bytes = STANDARD.decode(&sealed.sealed).map_err(|_| not_genuine())?;
+        let (nonce, text) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or_else(not_genuine)?;
         let mut text = Zeroizing::new(text.to_vec());
-        let owner = webhook.to_string();
         self.cipher
             .decrypt_in_place(nonce.into(), owner.as_bytes(), &mut *text)
-            .map_err(|_| not_genuine.clone())?;
-        Secret::from_bytes(&text).map_err(|_| not_genuine)
+            .map_err(|_| not_genuine())?;
+        Ok(text)
     }
 
     /// [`VaultKey::id`] of its key.
@@ -262,17 +260,14 @@ fn write_file(path: &Path, key: &VaultKey) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use bluum_hooks_shared::time::Timestamp;
-
     use super::*;
     use crate::random::SystemRandom;
 
+    const OWNER: &str = "wh_1";
+    const SECRET: [u8; 32] = [7; 32];
+
     fn vault(key: &VaultKey) -> Vault {
         Vault::new(key, Arc::new(SystemRandom))
-    }
-
-    fn webhook(bits: u128) -> WebhookId {
-        WebhookId::new(Timestamp::from_unix_seconds(1), bits)
     }
 
     fn key(byte: u8) -> VaultKey {
@@ -281,20 +276,18 @@ mod tests {
 
     #[test]
     fn what_was_sealed_opens() {
-        for length in [24, 32, 64] {
-            let secret = Secret::from_bytes(&vec![7; length]).unwrap();
-            let sealed = vault(&key(1)).seal(webhook(1), &secret).unwrap();
-            let opened = vault(&key(1)).open(webhook(1), &sealed).unwrap();
-            assert_eq!(opened.as_bytes(), secret.as_bytes());
+        for length in [0, 24, 32, 5_000] {
+            let secret = vec![7; length];
+            let sealed = vault(&key(1)).seal(OWNER, &secret).unwrap();
+            assert_eq!(*vault(&key(1)).open(OWNER, &sealed).unwrap(), secret);
         }
     }
 
     #[test]
     fn no_two_nonces_are_the_same_and_the_text_tells_nothing() {
-        let secret = Secret::from_bytes(&[7; 32]).unwrap();
         let vault = vault(&key(1));
         let (first, second) =
-            (vault.seal(webhook(1), &secret).unwrap(), vault.seal(webhook(1), &secret).unwrap());
+            (vault.seal(OWNER, &SECRET).unwrap(), vault.seal(OWNER, &SECRET).unwrap());
         assert_ne!(first.sealed, second.sealed);
         let bytes = STANDARD.decode(&first.sealed).unwrap();
         assert_eq!(bytes.len(), NONCE_BYTES + 32 + TAG_BYTES);
@@ -303,39 +296,36 @@ mod tests {
 
     #[test]
     fn another_key_opens_nothing() {
-        let secret = Secret::from_bytes(&[7; 32]).unwrap();
-        let sealed = vault(&key(1)).seal(webhook(1), &secret).unwrap();
-        let refused = vault(&key(2)).open(webhook(1), &sealed).unwrap_err();
+        let sealed = vault(&key(1)).seal(OWNER, &SECRET).unwrap();
+        let refused = vault(&key(2)).open(OWNER, &sealed).unwrap_err();
         let (sealed_with, key_id) = (key(1).id(), key(2).id());
-        assert_eq!(refused, VaultError::OtherKey { webhook: webhook(1), sealed_with, key_id });
+        assert_eq!(refused, VaultError::OtherKey { owner: OWNER.into(), sealed_with, key_id });
         // Also if somebody has changed the id of the key.
         let renamed = Sealed { key_id: key(2).id(), ..sealed };
-        let refused = vault(&key(2)).open(webhook(1), &renamed).unwrap_err();
-        assert_eq!(refused, VaultError::NotGenuine { webhook: webhook(1) });
+        let refused = vault(&key(2)).open(OWNER, &renamed).unwrap_err();
+        assert_eq!(refused, VaultError::NotGenuine { owner: OWNER.into() });
     }
 
     #[test]
-    fn a_secret_moved_to_another_webhook_does_not_open() {
-        let secret = Secret::from_bytes(&[7; 32]).unwrap();
-        let sealed = vault(&key(1)).seal(webhook(1), &secret).unwrap();
-        let refused = vault(&key(1)).open(webhook(2), &sealed).unwrap_err();
-        assert_eq!(refused, VaultError::NotGenuine { webhook: webhook(2) });
+    fn a_secret_moved_to_another_owner_does_not_open() {
+        let sealed = vault(&key(1)).seal(OWNER, &SECRET).unwrap();
+        let refused = vault(&key(1)).open("wh_2", &sealed).unwrap_err();
+        assert_eq!(refused, VaultError::NotGenuine { owner: "wh_2".into() });
     }
 
     #[test]
     fn one_bit_changed_anywhere_is_noticed() {
-        let secret = Secret::from_bytes(&[7; 32]).unwrap();
-        let sealed = vault(&key(1)).seal(webhook(1), &secret).unwrap();
+        let sealed = vault(&key(1)).seal(OWNER, &SECRET).unwrap();
         let bytes = STANDARD.decode(&sealed.sealed).unwrap();
         for bit in 0..bytes.len() * 8 {
             let mut bytes = bytes.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
             let tampered = Sealed { sealed: STANDARD.encode(bytes), ..sealed.clone() };
-            vault(&key(1)).open(webhook(1), &tampered).unwrap_err();
+            vault(&key(1)).open(OWNER, &tampered).unwrap_err();
         }
         for cut in ["", "AAAA", "no base64", &sealed.sealed[..40]] {
             let tampered = Sealed { sealed: cut.to_owned(), ..sealed.clone() };
-            vault(&key(1)).open(webhook(1), &tampered).unwrap_err();
+            vault(&key(1)).open(OWNER, &tampered).unwrap_err();
         }
     }
 
@@ -353,14 +343,14 @@ mod tests {
 
     #[test]
     fn debug_and_errors_show_ids_alone() {
-        let (key, secret) = (key(1), Secret::from_bytes(&[7; 32]).unwrap());
+        let key = key(1);
         assert_eq!(format!("{key:?}"), format!("VaultKey({})", key.id()));
         assert_eq!(format!("{:?}", vault(&key)), format!("Vault({})", key.id()));
-        let sealed = vault(&key).seal(webhook(1), &secret).unwrap();
-        let refused = vault(&super::tests::key(2)).open(webhook(1), &sealed).unwrap_err();
+        let sealed = vault(&key).seal(OWNER, &SECRET).unwrap();
+        let refused = vault(&super::tests::key(2)).open(OWNER, &sealed).unwrap_err();
         for shown in [format!("{refused}"), format!("{refused:?}"), format!("{sealed:?}")] {
             assert!(!shown.contains(&*key.to_base64()), "{shown}");
-            assert!(!shown.contains(&*secret.to_whsec()), "{shown}");
+            assert!(!shown.contains(&STANDARD.encode(SECRET)), "{shown}");
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bluum_hooks_shared::api::{Ordering, Role, WebhookStatus};
 use bluum_hooks_shared::id::{KeyId, WebhookId};
+use bluum_hooks_shared::secret::Secret;
 use bluum_hooks_shared::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -160,7 +161,7 @@ pub(super) struct SecretRow {
 impl SecretRow {
     fn seal(vault: &Vault, owner: WebhookId, known: &WebhookSecret) -> Result<Self, StoreError> {
         Ok(Self {
-            sealed: vault.seal(owner, &known.secret)?,
+            sealed: vault.seal(&owner.to_string(), known.secret.as_bytes())?,
             created_at: known.created_at.as_micros(),
             expires_at: known.expires_at.map(Timestamp::as_micros),
         })
@@ -168,7 +169,8 @@ impl SecretRow {
 
     fn open(&self, vault: &Vault, owner: WebhookId) -> Result<WebhookSecret, StoreError> {
         Ok(WebhookSecret {
-            secret: vault.open(owner, &self.sealed)?,
+            secret: Secret::from_bytes(&vault.open(&owner.to_string(), &self.sealed)?)
+                .map_err(|error| StoreError::Corrupt(error.to_string()))?,
             created_at: Timestamp::from_micros(self.created_at),
             expires_at: self.expires_at.map(Timestamp::from_micros),
         })

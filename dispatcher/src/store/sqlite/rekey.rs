@@ -4,9 +4,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use bluum_hooks_shared::id::WebhookId;
 use serde::Serialize;
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{Connection, Row, SqliteConnection};
 
 use super::open::{Cause, connect, is_new, key, lock, options, real, unusable};
 use super::registry::{SecretRow, json};
@@ -76,13 +75,13 @@ async fn reseal(
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let (mut webhooks, mut secrets) = (0, 0);
     for found in sqlx::query(statement::WEBHOOK_SECRETS).fetch_all(&mut *transaction).await? {
-        let id: WebhookId = row::parsed(&found, "id")?;
+        let id: String = found.try_get("id")?;
         let mut rows: Vec<SecretRow> = json(&found, "secrets")?;
         for row in &mut rows {
-            row.sealed = to.seal(id, &from.open(id, &row.sealed)?)?;
+            row.sealed = to.seal(&id, &from.open(&id, &row.sealed)?)?;
             secrets += 1;
         }
-        let set = sqlx::query(statement::SET_SECRETS).bind(id.to_string()).bind(row::batch(&rows)?);
+        let set = sqlx::query(statement::SET_SECRETS).bind(&id).bind(row::batch(&rows)?);
         webhooks += set.execute(&mut *transaction).await?.rows_affected();
     }
     transaction.commit().await?;
