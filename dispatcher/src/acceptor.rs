@@ -121,6 +121,7 @@ impl Committer {
                 return Err(AcceptFailed::NotStored);
             }
         };
+        self.context.arrivals.tell();
         for work in accepted.work {
             // If the engine is gone, the next start finds the delivery.
             let _ = self.work.send(work);

@@ -1,8 +1,8 @@
-//! "There may be work": a wake-up that carries no data and coalesces.
+//! Wake-ups that carry no data and coalesce: "there may be work", "events were accepted".
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// Rung by whoever makes work, heard by the one loop that looks for it.
 ///
@@ -20,5 +20,21 @@ impl Bell {
     /// Resolves at the next ring, or at once if there was one since the last time.
     pub async fn heard(&self) {
         self.0.notified().await;
+    }
+}
+
+/// "Events were accepted": told to everybody who listens.
+#[derive(Debug, Clone, Default)]
+pub struct Arrivals(watch::Sender<()>);
+
+impl Arrivals {
+    /// Wakes all listeners.
+    pub fn tell(&self) {
+        self.0.send_replace(());
+    }
+
+    /// A listener, which hears what is told from now on.
+    pub fn listen(&self) -> watch::Receiver<()> {
+        self.0.subscribe()
     }
 }

@@ -2,20 +2,25 @@
 
 use std::sync::Arc;
 
-use crate::bell::Bell;
+use crate::bell::{Arrivals, Bell};
 use crate::clock::Clock;
 use crate::random::Random;
 use crate::shutdown::Shutdown;
 use crate::slots::Slots;
 use crate::store::Store;
 
-/// One dispatcher's store, clock, randomness, slots, bell and end. Clones are the same dispatcher.
+/// One dispatcher's store, clock, randomness, slots, bells and end. Clones are the same dispatcher.
 #[derive(Debug, Clone)]
 pub struct Context {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     pub slots: Slots,
+    /// Heard by the claimer.
     pub bell: Bell,
+    /// Heard by the replayer.
+    pub replays: Bell,
+    /// Heard by whoever streams events.
+    pub arrivals: Arrivals,
     pub shutdown: Shutdown,
 }

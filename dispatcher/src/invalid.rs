@@ -1,5 +1,6 @@
 //! What is wrong with something that came from outside, in the words of the API.
 
+use bluum_hooks_shared::catalogue;
 use bluum_hooks_shared::error::ErrorCode;
 use bluum_hooks_shared::id::IdError;
 
@@ -46,6 +47,19 @@ impl Invalid {
                 format!("'{param}' is not such an id: {error}."),
             ),
         }
+    }
+
+    /// An event type that there is not, with those that it may have been meant to be.
+    pub fn unknown_event(name: &str) -> Self {
+        let nearest = catalogue::nearest(name);
+        let hint = if nearest.is_empty() {
+            "GET /v1/webhooks/event-types lists those there are.".to_owned()
+        } else {
+            format!("Did you mean '{}'?", nearest.join("' or '"))
+        };
+        let shown: String = name.chars().take(80).collect();
+        let message = format!("There is no event type '{shown}'. {hint}");
+        Self::field(ErrorCode::InvalidEnum, "event", message)
     }
 
     /// The same answer for what does not exist and for what is somebody else's.

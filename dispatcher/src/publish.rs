@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::invalid::Invalid;
 use crate::random::Random;
-use crate::store::NewEvent;
+use crate::store::{Audience, NewEvent};
 
 /// The longest ordering key or idempotency key, in bytes.
 pub const MAX_KEY_BYTES: usize = 255;
@@ -42,7 +42,8 @@ pub fn check(
     now: Timestamp,
     random: &dyn Random,
 ) -> Result<NewEvent, Invalid> {
-    let event_type = catalogue::find(said.event).ok_or_else(|| unknown_event(said.event))?;
+    let event_type =
+        catalogue::find(said.event).ok_or_else(|| Invalid::unknown_event(said.event))?;
     let data = said.data.get();
     if data.len() > MAX_EVENT_BYTES {
         let message =
@@ -82,20 +83,9 @@ pub fn check(
         ordering_key,
         idempotency_key: said.idempotency_key.map(str::to_owned),
         body: body.into(),
+        audience: Audience::Subscribers,
         seed: random.bits(),
     })
-}
-
-fn unknown_event(name: &str) -> Invalid {
-    let nearest = catalogue::nearest(name);
-    let hint = if nearest.is_empty() {
-        "GET /v1/webhooks/event-types lists those there are.".to_owned()
-    } else {
-        format!("Did you mean '{}'?", nearest.join("' or '"))
-    };
-    let shown: String = name.chars().take(80).collect();
-    let message = format!("There is no event type '{shown}'. {hint}");
-    Invalid::field(ErrorCode::InvalidEnum, "event", message)
 }
 
 /// `data.id`, by which events about the same object wait for each other.

@@ -51,6 +51,11 @@ impl Slots {
         Self { shared: Arc::new(Shared { total, bell, taken: Mutex::default() }) }
     }
 
+    /// None at all, for what is to wait for the next claim.
+    pub fn none() -> Self {
+        Self::new(0, Bell::default())
+    }
+
     /// A slot for a delivery that was accepted just now. `None` if there is none, or if earlier
     /// deliveries of this webhook wait for theirs: nobody jumps the line.
     pub fn take_now(&self, webhook: i64, max_in_flight: usize) -> Option<Slot> {

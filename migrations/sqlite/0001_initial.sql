@@ -127,12 +127,42 @@ CREATE TABLE answers (
     idempotency_key TEXT    NOT NULL,
     request_sha256  TEXT    NOT NULL CHECK (length(request_sha256) = 64),
     status          INTEGER NOT NULL CHECK (status BETWEEN 200 AND 299),
+    -- One that shows a secret is sealed: then `sealed_with` is the id of the key.
     body            BLOB    NOT NULL,
+    sealed_with     TEXT,
     created_at      INTEGER NOT NULL,
     PRIMARY KEY (key_id, idempotency_key)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX answers_by_age ON answers (created_at);
+
+CREATE INDEX answers_sealed ON answers (sealed_with) WHERE sealed_with IS NOT NULL;
+
+-- Deliveries of a webhook owed again: those with sequence numbers after `cursor`, which moves in
+-- the commits that replay them, and not after `up_to`.
+CREATE TABLE replays (
+    id          TEXT    NOT NULL PRIMARY KEY,
+    webhook     INTEGER NOT NULL REFERENCES webhooks (number),
+    status      TEXT    NOT NULL CHECK (status IN ('running', 'finished', 'canceled')),
+    -- 1: begun by enabling the webhook; what arrives until it ends is parked behind.
+    release     INTEGER NOT NULL CHECK (release IN (0, 1)),
+    delivered   INTEGER NOT NULL CHECK (delivered IN (0, 1)),
+    reason      TEXT,
+    event       TEXT,
+    since       INTEGER,
+    until       INTEGER,
+    up_to       INTEGER NOT NULL,
+    cursor      INTEGER NOT NULL CHECK (cursor >= 0),
+    total       INTEGER NOT NULL CHECK (total >= 0),
+    replayed    INTEGER NOT NULL CHECK (replayed >= 0),
+    created_at  INTEGER NOT NULL,
+    finished_at INTEGER,
+    CHECK ((status = 'running') = (finished_at IS NULL)),
+    CHECK (delivered = 0 OR reason IS NULL)
+) STRICT;
+
+CREATE UNIQUE INDEX replays_one_release ON replays (webhook)
+WHERE release = 1 AND status = 'running';
 
 -- Publishing without HTTP: insert here, inside a transaction of your own. Nothing is checked at
 -- this point, so that a publisher's transaction never fails because of us; what cannot be

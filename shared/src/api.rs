@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::id::{AttemptId, DeliveryId, EventId, KeyId, TenantId, WebhookId};
+use crate::id::{AttemptId, DeliveryId, EventId, KeyId, ReplayId, TenantId, WebhookId};
 use crate::time::Timestamp;
 
 /// Most items on one page, and how many there are if `limit` is not given.
@@ -218,6 +218,53 @@ pub struct Attempt {
     pub error: Option<String>,
     /// The beginning of the answer's body, if it was text.
     pub response_body: Option<String>,
+}
+
+/// Where a replay stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReplayStatus {
+    /// It goes on.
+    Running,
+    /// It has come to its end.
+    Finished,
+    /// Ended before its time; what was replayed by then stays so.
+    Canceled,
+}
+
+/// Deliveries of a webhook owed again, in the order of their sequence numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replay {
+    /// Its id; `null` for a dry run, which is not kept.
+    pub id: Option<ReplayId>,
+    /// Always `replay`.
+    pub object: String,
+    /// When it was asked for, Unix seconds.
+    pub created: i64,
+    /// Production (`true`) or sandbox.
+    pub livemode: bool,
+    /// The webhook.
+    pub webhook_id: WebhookId,
+    /// Where it stands.
+    pub status: ReplayStatus,
+    /// Which deliveries: `parked` or `delivered`.
+    pub delivery_status: DeliveryStatus,
+    /// Which of the parked ones; `null`: all.
+    pub reason: Option<String>,
+    /// Of which event type; `null`: all.
+    pub event: Option<String>,
+    /// Accepted from then on.
+    pub since: Option<Timestamp>,
+    /// Accepted before then.
+    pub until: Option<Timestamp>,
+    /// Whether it only counts.
+    pub dry_run: bool,
+    /// How many deliveries there were when it was asked for.
+    pub total: u64,
+    /// How many it has replayed so far.
+    pub replayed: u64,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
 }
 
 /// An entry of the catalogue of event types.

@@ -166,6 +166,8 @@ our_id!(/// A partner, who owns keys, webhooks and the events published for it.
     TenantId, "tnt");
 our_id!(/// An API key; its secret is kept apart.
     KeyId, "apk");
+our_id!(/// Deliveries of a webhook owed again.
+    ReplayId, "rpl");
 our_id!(/// One request to the API, as `X-Request-Id` names it.
     RequestId, "req");
 

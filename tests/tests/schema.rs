@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 /// Two webhooks and a delivery in every state: 1 leased, 2 and 3 queued behind it, 4 waiting,
 /// 5 delivered, 6 parked.
-const LEGAL: [&str; 7] = [
+const LEGAL: [&str; 8] = [
     "INSERT INTO tenants VALUES ('tnt_1', 'T', '{}', 1)",
     "INSERT INTO keys VALUES
         ('apk_1', NULL, 0, 'operator', NULL, 'a key', printf('%064d', 0), 1, NULL),
@@ -36,7 +36,10 @@ const LEGAL: [&str; 7] = [
         (4, 'dlv_4', 4, 1, 4, NULL, 'waiting', 9, NULL, NULL, 0, 0, 0, 0, 1),
         (5, 'dlv_5', 5, 1, 5, 'a', 'delivered', NULL, 9, NULL, 1, 0, 1, 0, 1),
         (6, 'dlv_6', 6, 1, 6, 'a', 'parked', NULL, 9, 'gone', 1, 0, 1, 1, 1)",
-    "INSERT INTO answers VALUES ('apk_1', 'key', printf('%064d', 0), 202, x'', 1)",
+    "INSERT INTO answers VALUES ('apk_1', 'key', printf('%064d', 0), 202, x'', NULL, 1)",
+    "INSERT INTO replays VALUES
+        ('rpl_1', 1, 'running', 1, 0, 'disabled', NULL, NULL, NULL, 9, 0, 0, 0, 1, NULL),
+        ('rpl_2', 1, 'finished', 0, 1, NULL, 'kyc.decided', 1, 2, 9, 9, 3, 3, 1, 2)",
     "INSERT INTO attempts VALUES
         (1, 1, 'att_1', 1, 0, NULL, 'timeout', NULL), (5, 1, 'att_2', 1, 5, 200, NULL, 'ok')",
 ];
@@ -91,7 +94,12 @@ const DELIVERIES: [(&str, &str); 38] = [
 ];
 
 /// What must not happen to the rest.
-const OTHERS: [(&str, &str); 43] = [
+const OTHERS: [(&str, &str); 48] = [
+    (CHECK, "UPDATE replays SET finished_at = 2 WHERE id = 'rpl_1'"),
+    (CHECK, "UPDATE replays SET reason = 'gone' WHERE id = 'rpl_2'"),
+    (CHECK, "UPDATE replays SET cursor = -1 WHERE id = 'rpl_1'"),
+    (UNIQUE, "UPDATE replays SET release = 1, status = 'running', finished_at = NULL"),
+    (FOREIGN, "UPDATE replays SET webhook = 99 WHERE id = 'rpl_1'"),
     (CHECK, "UPDATE attempts SET error = NULL WHERE delivery = 1"),
     (CHECK, "UPDATE attempts SET number = 0 WHERE delivery = 1"),
     (CHECK, "UPDATE attempts SET duration_us = -1 WHERE delivery = 1"),

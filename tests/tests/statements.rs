@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
 /// What may be read whole: the parameters, the lanes already found, and the tables that are small
 /// or emptied at once.
-const SCANS: [&str; 10] = [
+const SCANS: [&str; 11] = [
     "SCAN row VIRTUAL TABLE",
     "SCAN line VIRTUAL TABLE",
     "SCAN lanes",
@@ -24,13 +24,14 @@ const SCANS: [&str; 10] = [
     "SCAN tenants",
     "SCAN keys",
     "SCAN webhooks",
+    "SCAN replays",
 ];
 
 /// At the start, what a dead dispatcher held is looked for among what is under way.
 const SCAN_AT_START: (&str, &str) = ("ABANDONED", "SCAN deliveries USING INDEX deliveries_due");
 
 /// The indexes that these statements were written for, each as often as it must be used.
-const INDEXES: [(&str, &str, usize); 16] = [
+const INDEXES: [(&str, &str, usize); 21] = [
     ("ANSWER", "PRIMARY KEY (key_id=? AND idempotency_key=?)", 1),
     ("FORGET_ANSWERS", "answers_by_age (created_at<?)", 1),
     ("BUSY_LINES", "deliveries_one_under_way (webhook=? AND ordering_key=?)", 1),
@@ -43,6 +44,11 @@ const INDEXES: [(&str, &str, usize); 16] = [
     ("DUE_OF_WEBHOOK", "deliveries_due (webhook=? AND due_at<?)", 1),
     ("SET_PROGRESS", "deliveries USING INTEGER PRIMARY KEY (rowid=?)", 1),
     ("SUCCESSORS", "deliveries_queued (webhook=? AND ordering_key=?)", 1),
+    ("QUEUED_OF_WEBHOOK", "deliveries_queued (webhook=?)", 1),
+    ("TO_PARK_OF_WEBHOOK", "deliveries_due (webhook=? AND due_at>?)", 1),
+    ("PARKED_TO_REPLAY", "deliveries_parked (webhook=? AND sequence>? AND sequence<?)", 1),
+    ("DELIVERED_TO_REPLAY", "(webhook=? AND sequence>? AND sequence<?)", 1),
+    ("SEALED_ANSWERS", "answers_sealed (sealed_with>?)", 1),
     ("EVENTS", "events_of_tenant (tenant_id=? AND livemode=? AND position>?)", 1),
     ("PARKED_OF_WEBHOOK", "deliveries_parked (webhook=? AND sequence<?)", 1),
     ("DELIVERIES_OF_WEBHOOK", "(webhook=? AND sequence<?)", 1),
@@ -118,12 +124,18 @@ async fn lanes_are_found_without_looking_at_what_waits_in_them() {
 
 #[test]
 fn every_statement_is_listed() {
-    let source = include_str!("../../dispatcher/src/store/sqlite/statement.rs");
-    let written: Vec<_> = source
-        .lines()
-        .filter_map(|line| line.strip_prefix("pub(super) const "))
+    let sources = [
+        include_str!("../../dispatcher/src/store/sqlite/statement/queue.rs"),
+        include_str!("../../dispatcher/src/store/sqlite/statement/read.rs"),
+        include_str!("../../dispatcher/src/store/sqlite/statement/settings.rs"),
+    ];
+    let lines = sources.iter().flat_map(|source| source.lines());
+    let mut written: Vec<_> = lines
+        .filter_map(|line| line.strip_prefix("pub(crate) const "))
         .filter_map(|line| line.split(':').next())
         .collect();
-    let listed: Vec<_> = statement::ALL.iter().map(|(name, _)| *name).collect();
+    let mut listed: Vec<_> = statement::ALL.iter().map(|(name, _)| *name).collect();
+    written.sort_unstable();
+    listed.sort_unstable();
     assert_eq!(listed, written);
 }

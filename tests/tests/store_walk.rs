@@ -6,7 +6,7 @@ use bluum_hooks_tests::{seed, walk};
 const OPERATIONS: usize = 3_000;
 
 /// What a walk must have come across, or it has shown nothing.
-const SEEN: [&str; 22] = [
+const SEEN: [&str; 27] = [
     "CrashesWorker",
     "Delivered",
     "Disabled",
@@ -15,10 +15,12 @@ const SEEN: [&str; 22] = [
     "Leased",
     "Queued",
     "Waiting",
+    "advanced",
     "answer",
     "applied",
     "changed",
     "claimed",
+    "declined",
     "delivery",
     "drained",
     "event",
@@ -28,7 +30,10 @@ const SEEN: [&str; 22] = [
     "next due",
     "one delivery",
     "refused",
+    "replayed",
+    "replayed one",
     "stale",
+    "to replay",
 ];
 
 #[expect(clippy::print_stderr, reason = "the seed brings a failure back")]

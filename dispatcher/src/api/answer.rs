@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
+use bytes::Bytes;
 use serde::Serialize;
 
 use super::error::ApiError;
@@ -12,8 +13,13 @@ pub(super) type Answer = Result<Response, ApiError>;
 
 /// An object as JSON.
 pub(super) fn json(status: StatusCode, object: &impl Serialize) -> Response {
+    raw(status, bytes(object))
+}
+
+/// The same, as the bytes of a body.
+pub(super) fn bytes(object: &impl Serialize) -> Bytes {
     // Our own types: strings as keys, no value that JSON does not have.
-    raw(status, serde_json::to_vec(object).unwrap_or_default())
+    serde_json::to_vec(object).unwrap_or_default().into()
 }
 
 /// Bytes that are JSON already.

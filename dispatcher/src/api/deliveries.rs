@@ -87,7 +87,8 @@ fn status(query: &mut Query) -> Result<Option<DeliveryStatus>, Invalid> {
     })
 }
 
-async fn find(
+/// A delivery that is the caller's to see, with every attempt.
+pub(super) async fn find(
     api: &Api,
     caller: &Caller,
     id: &str,
@@ -100,7 +101,7 @@ async fn find(
     Ok(found.ok_or_else(|| Invalid::not_found(param))?)
 }
 
-fn to_api(delivery: StoredDelivery) -> Delivery {
+pub(super) fn to_api(delivery: StoredDelivery) -> Delivery {
     let progress = delivery.progress;
     let next_attempt_at = match progress.state {
         Standing::Waiting { due_at } => Some(due_at),

@@ -26,7 +26,13 @@ impl From<Invalid> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(cause: StoreError) -> Self {
-        Self::internal(&cause)
+        match cause {
+            StoreError::Declined => {
+                let message = "What is there does not allow this, or not any more; look again.";
+                Self(Invalid::request(ErrorCode::StateConflict, message))
+            }
+            cause => Self::internal(&cause),
+        }
     }
 }
 

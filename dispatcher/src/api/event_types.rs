@@ -17,6 +17,9 @@ use super::query::Query;
 /// The moment of every example: one that no reader takes for now.
 const EXAMPLE_AT: Timestamp = Timestamp::from_unix_seconds(1_781_533_815);
 
+/// The investor of every example.
+pub(super) const EXAMPLE_INVESTOR: &str = "inv_01j9x8m2k7qpzwv3t5r6y8n0ab";
+
 /// `GET /v1/webhooks/event-types`
 pub(super) async fn list(caller: Caller, uri: Uri) -> Answer {
     caller.not_an_investor()?;
@@ -35,7 +38,7 @@ fn entry(known: &EventType, livemode: bool) -> Result<EventTypeEntry, ApiError> 
         known.name,
         EXAMPLE_AT,
         EXAMPLE_AT,
-        Some("inv_01j9x8m2k7qpzwv3t5r6y8n0ab"),
+        Some(EXAMPLE_INVESTOR),
         &known.compact_example(),
     );
     let example = RawValue::from_string(example).map_err(|error| ApiError::internal(&error))?;

@@ -2,7 +2,6 @@
 
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri};
-use axum::response::Response;
 use bluum_hooks_shared::api::MAX_BATCH;
 use bluum_hooks_shared::catalogue;
 use bluum_hooks_shared::error::ErrorCode;
@@ -14,9 +13,9 @@ use serde_json::value::RawValue;
 use super::answer::{self, Answer};
 use super::auth::Caller;
 use super::error::ApiError;
-use super::idempotency::{Guard, Key};
+use super::idempotency::Asked;
 use super::query::Query;
-use super::{Api, Shared, body, list};
+use super::{Api, Shared, list};
 use crate::acceptor::AcceptFailed;
 use crate::fields::Fields;
 use crate::invalid::Invalid;
@@ -30,15 +29,13 @@ const FIELDS: &[&str] = &["event", "data", "tenant", "investor_id", "ordering_ke
 
 /// `POST /v1/events`
 pub(super) async fn publish(State(api): Shared, caller: Caller, request: Request) -> Answer {
-    let key = Key::of(&request, &caller)?;
-    let body = body::read(request, MAX_EVENT_BYTES).await?;
-    let guard = key.map(|key| key.guard(&body));
-    if let Some(answered) = answered(&api, guard.as_ref()).await? {
+    let asked = Asked::read(&caller, request, MAX_EVENT_BYTES).await?;
+    if let Some(answered) = asked.answered(&api).await? {
         return Ok(answered);
     }
-    let event = read(&api, &caller, &body)?;
+    let event = read(&api, &caller, &asked.body)?;
     let stored = event.body.clone();
-    accept(&api, vec![event], stored, guard).await
+    accept(&api, vec![event], stored, &asked).await
 }
 
 /// `POST /v1/events/batch`: all or nothing.
@@ -48,13 +45,11 @@ pub(super) async fn publish_batch(
     uri: Uri,
     request: Request,
 ) -> Answer {
-    let key = Key::of(&request, &caller)?;
-    let body = body::read(request, MAX_BATCH_BYTES).await?;
-    let guard = key.map(|key| key.guard(&body));
-    if let Some(answered) = answered(&api, guard.as_ref()).await? {
+    let asked = Asked::read(&caller, request, MAX_BATCH_BYTES).await?;
+    if let Some(answered) = asked.answered(&api).await? {
         return Ok(answered);
     }
-    let items = batch(&body)?;
+    let items = batch(&asked.body)?;
     if items.is_empty() || items.len() > MAX_BATCH {
         let message = format!("A batch has 1 to {MAX_BATCH} events, this has {}.", items.len());
         return Err(Invalid::field(ErrorCode::Validation, "events", message).into());
@@ -66,24 +61,21 @@ pub(super) async fn publish_batch(
     }
     let stored = events.iter().map(|event| raw(&event.body)).collect::<Result<_, _>>()?;
     let stored = list::to_bytes(&uri, stored);
-    accept(&api, events, stored, guard).await
-}
-
-async fn answered(api: &Api, guard: Option<&Guard>) -> Result<Option<Response>, ApiError> {
-    match guard {
-        Some(guard) => guard.answered(api).await,
-        None => Ok(None),
-    }
+    accept(&api, events, stored, &asked).await
 }
 
 /// Accepts the events and answers with what was stored, this time and every time.
-async fn accept(api: &Api, events: Vec<NewEvent>, stored: Bytes, guard: Option<Guard>) -> Answer {
+pub(super) async fn accept(
+    api: &Api,
+    events: Vec<NewEvent>,
+    stored: Bytes,
+    asked: &Asked,
+) -> Answer {
     const STATUS: StatusCode = StatusCode::ACCEPTED;
-    let keep = guard.as_ref().map(|guard| guard.keep(STATUS, stored.clone()));
-    match (api.acceptor.accept(events, keep).await, guard) {
-        (Ok(()), _) => Ok(answer::raw(STATUS, stored)),
-        (Err(AcceptFailed::KeyUsed), Some(guard)) => guard.must_be_answered(api).await,
-        (Err(failed), _) => Err(failed.into()),
+    match api.acceptor.accept(events, asked.keep(STATUS, &stored)).await {
+        Ok(()) => Ok(answer::raw(STATUS, stored)),
+        Err(AcceptFailed::KeyUsed) => asked.answer_of_first(api).await,
+        Err(failed) => Err(failed.into()),
     }
 }
 
@@ -134,10 +126,8 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
     let (since, until) = (query.parsed("since")?, query.parsed("until")?);
     query.finish()?;
     let addressee = caller.acts_for(tenant.as_deref(), &api.context.store.registry())?;
-    if let Some(name) = name.as_deref().filter(|name| catalogue::find(name).is_none()) {
-        let nearest = catalogue::nearest(name).join("' or '");
-        let message = format!("There is no event type '{name}'. Did you mean '{nearest}'?");
-        return Err(Invalid::field(ErrorCode::InvalidEnum, "event", message).into());
+    if let Some(name) = name.as_deref().filter(|name| !is_known(name)) {
+        return Err(Invalid::unknown_event(name).into());
     }
     let after = match after {
         Some(id) => Some(Cursor::Event(find(&api, &caller, &id, "starting_after").await?.id)),
@@ -149,6 +139,11 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
     let found = api.context.store.events(&filter, page).await?;
     let events: Result<Vec<_>, _> = found.iter().map(|event| raw(&event.body)).collect();
     Ok(list::page(&uri, events?, window.limit))
+}
+
+/// Whether there is such an event type.
+pub(super) fn is_known(name: &str) -> bool {
+    catalogue::find(name).is_some()
 }
 
 /// `GET /v1/events/{id}`

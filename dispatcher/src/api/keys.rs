@@ -10,25 +10,29 @@ use bluum_hooks_shared::id::{InvestorId, KeyId, TenantId};
 
 use super::answer::{self, Answer};
 use super::auth::Caller;
+use super::idempotency::{Asked, Telling, change_and_tell};
 use super::query::Query;
 use super::{Api, Shared, body, list, to_the_end};
 use crate::credentials::NewKey;
 use crate::fields::Fields;
 use crate::invalid::Invalid;
-use crate::store::{Key, Registry};
+use crate::store::{Change, Key, Registry};
 
 /// `POST /v1/keys`: the only answer that shows the secret.
 pub(super) async fn create(State(api): Shared, caller: Caller, request: Request) -> Answer {
     caller.operator()?;
-    let body = body::read(request, body::SMALL).await?;
-    let new = read(&body, &caller, &api.context.store.registry())?;
+    let asked = Asked::read(&caller, request, body::SMALL).await?;
+    if let Some(answered) = asked.answered(&api).await? {
+        return Ok(answered);
+    }
+    let new = read(&asked.body, &caller, &api.context.store.registry())?;
     let (key, secret) = new.make(api.context.clock.now(), &*api.context.random);
     let mut answer = to_api(&key);
     answer.api_key = Some(key.id);
     answer.api_secret = Some(secret);
-    let store = Arc::clone(&api.context.store);
-    to_the_end(async move { store.add_key(key).await }).await?;
-    Ok(answer::json(StatusCode::CREATED, &answer))
+    let answer = answer::bytes(&answer);
+    let telling = Telling { status: StatusCode::CREATED, secret: true, declined: "" };
+    change_and_tell(&api, asked, telling, Change::AddKey(key), move |_| answer.clone()).await
 }
 
 fn read(body: &[u8], caller: &Caller, registry: &Registry) -> Result<NewKey, Invalid> {
@@ -97,7 +101,7 @@ pub(super) async fn revoke(State(api): Shared, caller: Caller, Path(id): Path<St
     caller.operator()?;
     let key = find(&api, &id)?;
     let (store, now) = (Arc::clone(&api.context.store), api.context.clock.now());
-    to_the_end(async move { store.revoke_key(key.id, now).await }).await?;
+    to_the_end(async move { store.change(Change::RevokeKey(key.id), None, now).await }).await??;
     Ok(answer::json(StatusCode::OK, &find(&api, &id)?))
 }
 

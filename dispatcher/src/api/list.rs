@@ -30,8 +30,7 @@ pub(super) fn window<T: Serialize>(
 
 /// These items and no others, as JSON.
 pub(super) fn to_bytes<T: Serialize>(uri: &Uri, data: Vec<T>) -> Bytes {
-    // Our own types: strings as keys, no value that JSON does not have.
-    serde_json::to_vec(&list(uri, data, false)).unwrap_or_default().into()
+    answer::bytes(&list(uri, data, false))
 }
 
 fn list<T>(uri: &Uri, data: Vec<T>, has_more: bool) -> List<T> {

@@ -16,10 +16,13 @@ mod keys;
 pub mod limit;
 mod list;
 mod query;
+mod replays;
 mod secrets;
 pub mod server;
 mod settings;
+mod stream;
 mod tenants;
+mod test_events;
 mod webhooks;
 
 use std::sync::Arc;
@@ -61,6 +64,7 @@ pub fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/v1/events", get(events::list).post(events::publish))
         .route("/v1/events/batch", post(events::publish_batch))
+        .route("/v1/events/stream", get(stream::open))
         .route("/v1/events/{id}", get(events::show))
         .route("/v1/events/{id}/deliveries", get(deliveries::of_event))
         .route("/v1/webhooks", get(webhooks::list).post(webhooks::create))
@@ -71,7 +75,12 @@ pub fn router(api: Arc<Api>) -> Router {
         )
         .route("/v1/webhooks/{id}/secrets", post(secrets::rotate))
         .route("/v1/webhooks/{id}/deliveries", get(deliveries::of_webhook))
+        .route("/v1/webhooks/{id}/test", post(test_events::send))
+        .route("/v1/webhooks/{id}/replay", post(replays::many))
+        .route("/v1/webhooks/{id}/replays", get(replays::list))
+        .route("/v1/replays/{id}", get(replays::show).delete(replays::cancel))
         .route("/v1/deliveries/{id}", get(deliveries::show))
+        .route("/v1/deliveries/{id}/replay", post(replays::one))
         .route("/v1/tenants", get(tenants::list).post(tenants::create))
         .route("/v1/tenants/{id}", get(tenants::show))
         .route("/v1/keys", get(keys::list).post(keys::create))
@@ -92,11 +101,8 @@ pub fn router(api: Arc<Api>) -> Router {
 /// that reached the database must reach memory too.
 async fn to_the_end<T: Send + 'static>(
     write: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-) -> Result<T, ApiError> {
-    match tokio::spawn(write).await {
-        Ok(written) => Ok(written?),
-        Err(died) => Err(ApiError::internal(&died)),
-    }
+) -> Result<Result<T, StoreError>, ApiError> {
+    tokio::spawn(write).await.map_err(|died| ApiError::internal(&died))
 }
 
 /// Gives every request an id that every answer and every log line carries.

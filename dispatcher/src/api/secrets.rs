@@ -5,15 +5,15 @@ use std::time::Duration;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use bluum_hooks_shared::error::ErrorCode;
-use tokio::sync::oneshot;
 
-use super::answer::{self, Answer};
+use super::answer::Answer;
 use super::auth::Caller;
-use super::webhooks::{change, find, new_secret};
+use super::idempotency::{Asked, Telling, change_and_tell};
+use super::replays::object;
+use super::webhooks::{find, new_secret, with_secret};
 use super::{Shared, body};
-use crate::fields::Fields;
 use crate::invalid::Invalid;
-use crate::store::{MAX_SECRETS, TooManySecrets};
+use crate::store::{Change, Edit, Edited, MAX_SECRETS};
 
 const DEFAULT_OVERLAP_SECONDS: u32 = 24 * 60 * 60;
 const MAX_OVERLAP_SECONDS: u32 = 7 * 24 * 60 * 60;
@@ -27,32 +27,30 @@ pub(super) async fn rotate(
     request: Request,
 ) -> Answer {
     let webhook = find(&api, &caller, &id, "id")?;
-    let overlap = overlap(&body::read(request, body::SMALL).await?)?;
-    let secret = new_secret(&api)?;
-    let whsec = secret.to_whsec();
-    let now = api.context.clock.now();
-    let (tell, told) = oneshot::channel();
-    let changed = change(&api, webhook.settings.id, move |draft| {
-        // Whoever asked may have gone away.
-        let _ = tell.send(draft.rotate(secret, overlap, now));
-    });
-    let changed = changed.await?;
-    if told.await == Ok(Err(TooManySecrets)) {
-        let message = format!(
-            "{MAX_SECRETS} secrets sign for this webhook already. Wait until the overlap of one \
-             ends, or send {{\"overlap_seconds\":0}} to end them all at once."
-        );
-        return Err(Invalid::request(ErrorCode::StateConflict, message).into());
+    let asked = Asked::read(&caller, request, body::SMALL).await?;
+    if let Some(answered) = asked.answered(&api).await? {
+        return Ok(answered);
     }
-    let mut answer = changed.to_api();
-    answer.secret = Some(whsec.to_string());
-    Ok(answer::json(StatusCode::CREATED, &answer))
+    let overlap = overlap(&asked.body)?;
+    let (id, now) = (webhook.settings.id, api.context.clock.now());
+    let secret = new_secret(&api)?;
+    let shown = with_secret(id, secret.clone());
+    let edit = Edit::new(move |draft| {
+        draft.rotate(secret, overlap, now).ok()?;
+        Some(Edited::default())
+    });
+    let telling = Telling { status: StatusCode::CREATED, secret: true, declined: TOO_MANY };
+    change_and_tell(&api, asked, telling, Change::EditWebhook(id, edit), shown).await
 }
+
+const TOO_MANY: &str = "5 secrets sign for this webhook already. Wait until the overlap of one \
+                        ends, or send {\"overlap_seconds\":0} to end them all at once.";
+const _: () = assert!(MAX_SECRETS == 5);
 
 /// Without a body, the default.
 fn overlap(body: &[u8]) -> Result<Duration, Invalid> {
     const NAME: &str = "overlap_seconds";
-    let mut fields = Fields::parse(if body.is_empty() { b"{}" } else { body })?;
+    let mut fields = object(body)?;
     let seconds: Option<u32> = fields.optional(NAME, "a whole number")?;
     fields.finish(&[NAME])?;
     let seconds = seconds.unwrap_or(DEFAULT_OVERLAP_SECONDS);

@@ -1,7 +1,6 @@
 //! Tenants, for operators.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri};
@@ -11,19 +10,23 @@ use bluum_hooks_shared::id::TenantId;
 
 use super::answer::{self, Answer};
 use super::auth::Caller;
+use super::idempotency::{Asked, Telling, change_and_tell};
 use super::query::Query;
-use super::{Shared, body, list, to_the_end};
+use super::{Shared, body, list};
 use crate::fields::Fields;
 use crate::invalid::Invalid;
-use crate::store::Tenant;
+use crate::store::{Change, Tenant};
 
 const MAX_NAME: usize = 255;
 
 /// `POST /v1/tenants`
 pub(super) async fn create(State(api): Shared, caller: Caller, request: Request) -> Answer {
     caller.operator()?;
-    let body = body::read(request, body::SMALL).await?;
-    let mut fields = Fields::parse(&body)?;
+    let asked = Asked::read(&caller, request, body::SMALL).await?;
+    if let Some(answered) = asked.answered(&api).await? {
+        return Ok(answered);
+    }
+    let mut fields = Fields::parse(&asked.body)?;
     let name: String = fields.required("name", "a string")?;
     let metadata: Option<BTreeMap<String, String>> =
         fields.optional("metadata", "an object of strings")?;
@@ -35,10 +38,10 @@ pub(super) async fn create(State(api): Shared, caller: Caller, request: Request)
     let now = api.context.clock.now();
     let id = TenantId::new(now, api.context.random.bits());
     let tenant = Tenant { id, name, metadata: metadata.unwrap_or_default(), created_at: now };
-    let answer = to_api(&tenant);
-    let store = Arc::clone(&api.context.store);
-    to_the_end(async move { store.add_tenant(tenant).await }).await?;
-    Ok(answer::json(StatusCode::CREATED, &answer))
+    let answer = answer::bytes(&to_api(&tenant));
+    let telling = Telling { status: StatusCode::CREATED, secret: false, declined: "" };
+    let change = Change::AddTenant(tenant, Vec::new());
+    change_and_tell(&api, asked, telling, change, move |_| answer.clone()).await
 }
 
 /// `GET /v1/tenants`

@@ -4,25 +4,32 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri};
-use bluum_hooks_shared::api::Deleted;
+use bluum_hooks_shared::api::{self, Deleted};
 use bluum_hooks_shared::id::{TenantId, WebhookId};
 use bluum_hooks_shared::secret::Secret;
+use bytes::Bytes;
 
 use super::answer::{self, Answer};
 use super::auth::Caller;
 use super::error::ApiError;
+use super::idempotency::{Asked, Telling, change_and_tell};
 use super::query::Query;
 use super::settings::{self, Settings};
 use super::{Api, Shared, body, list, to_the_end};
+use crate::context::Context;
 use crate::fields::Fields;
 use crate::invalid::Invalid;
-use crate::store::{Webhook, WebhookDraft, WebhookSecret};
+use crate::notice;
+use crate::store::{Change, Edit, Edited, Registry, StoreError, Webhook, WebhookSecret};
 
 /// `POST /v1/webhooks`: the only answer, beside rotation, that shows a secret.
 pub(super) async fn create(State(api): Shared, caller: Caller, request: Request) -> Answer {
     caller.not_an_investor()?;
-    let body = body::read(request, body::SMALL).await?;
-    let mut fields = Fields::parse(&body)?;
+    let asked = Asked::read(&caller, request, body::SMALL).await?;
+    if let Some(answered) = asked.answered(&api).await? {
+        return Ok(answered);
+    }
+    let mut fields = Fields::parse(&asked.body)?;
     let tenant: Option<String> = fields.optional("tenant", "a tenant's id")?;
     let owner = caller.acts_for(tenant.as_deref(), &api.context.store.registry())?;
     let settings = Settings::read(fields, owner.livemode, &api.targets)?;
@@ -32,11 +39,23 @@ pub(super) async fn create(State(api): Shared, caller: Caller, request: Request)
     let mut draft = settings::blank(id, owner, now);
     draft.secrets.push(WebhookSecret { secret: secret.clone(), created_at: now, expires_at: None });
     settings.required()?.apply(&mut draft);
-    let store = Arc::clone(&api.context.store);
-    let webhook = to_the_end(async move { store.add_webhook(draft).await }).await?;
-    let mut answer = webhook.to_api();
-    answer.secret = Some(secret.to_whsec().to_string());
-    Ok(answer::json(StatusCode::CREATED, &answer))
+    let telling = Telling { status: StatusCode::CREATED, secret: true, declined: "" };
+    let change = Change::AddWebhook(draft);
+    change_and_tell(&api, asked, telling, change, with_secret(id, secret)).await
+}
+
+/// Shows a webhook with the secret that it was given just now.
+pub(super) fn with_secret(
+    id: WebhookId,
+    secret: Secret,
+) -> impl Fn(&Registry) -> Bytes + Clone + Send + 'static {
+    move |registry| {
+        let shown = registry.webhook(id).map(|webhook| {
+            let secret = Some(secret.to_whsec().to_string());
+            api::Webhook { secret, ..webhook.to_api() }
+        });
+        answer::bytes(&shown)
+    }
 }
 
 pub(super) fn new_secret(api: &Api) -> Result<Secret, ApiError> {
@@ -84,30 +103,47 @@ pub(super) async fn update(
     let body = body::read(request, body::SMALL).await?;
     let fields = Fields::parse(&body)?;
     let settings = Settings::read(fields, webhook.settings.livemode, &api.targets)?;
-    let changed = change(&api, webhook.settings.id, move |draft| settings.apply(draft)).await?;
+    let Context { clock, random, .. } = &api.context;
+    let (now, random) = (clock.now(), Arc::clone(random));
+    let edit = Edit::new(move |draft| {
+        let before = draft.status;
+        settings.apply(draft);
+        Some(notice::status_changed(before, draft, now, &*random))
+    });
+    let changed = change(&api, webhook.settings.id, edit).await?;
+    let changed = changed.webhook(webhook.settings.id).ok_or_else(|| Invalid::not_found("id"))?;
     Ok(answer::json(StatusCode::OK, &changed.to_api()))
 }
 
-/// `DELETE /v1/webhooks/{id}`: what it is owed is parked as it comes due.
+/// `DELETE /v1/webhooks/{id}`: what it is owed is parked.
 pub(super) async fn delete(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     let webhook = find(&api, &caller, &id, "id")?;
     let now = api.context.clock.now();
-    change(&api, webhook.settings.id, move |draft| draft.deleted_at = Some(now)).await?;
+    let edit = Edit::new(move |draft| {
+        draft.deleted_at = Some(now);
+        Some(Edited::default())
+    });
+    change(&api, webhook.settings.id, edit).await?;
     let id = webhook.settings.id.to_string();
     let deleted = Deleted { id, object: "webhook".into(), deleted: true };
     Ok(answer::json(StatusCode::OK, &deleted))
 }
 
-pub(super) async fn change(
-    api: &Api,
-    id: WebhookId,
-    change: impl FnOnce(&mut WebhookDraft) + Send + 'static,
-) -> Result<Arc<Webhook>, ApiError> {
-    let now = api.context.clock.now();
-    let store = Arc::clone(&api.context.store);
-    let write = async move { store.change_webhook(id, Box::new(change), now).await };
-    let changed = to_the_end(write).await?;
-    Ok(changed.ok_or_else(|| Invalid::not_found("id"))?)
+/// Edits a webhook. Those that park, release and tell are woken.
+async fn change(api: &Api, id: WebhookId, edit: Edit) -> Result<Arc<Registry>, ApiError> {
+    let Context { store, clock, bell, replays, arrivals, .. } = api.context.clone();
+    let (change, now) = (Change::EditWebhook(id, edit), clock.now());
+    let changed = to_the_end(async move {
+        let changed = store.change(change, None, now).await;
+        bell.ring();
+        replays.ring();
+        arrivals.tell();
+        changed
+    });
+    match changed.await? {
+        Err(StoreError::Declined) => Err(Invalid::not_found("id").into()),
+        changed => Ok(changed?),
+    }
 }
 
 /// A webhook that is the caller's to see, and not deleted.

@@ -13,13 +13,14 @@ use super::init::{self, Credentials};
 use crate::acceptor::Acceptor;
 use crate::api::limit::Limiter;
 use crate::api::{self, Api};
-use crate::bell::Bell;
+use crate::bell::{Arrivals, Bell};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::context::Context;
 use crate::engine::Engine;
 use crate::outbox::Outbox;
 use crate::random::{Random, SystemRandom};
+use crate::replayer::Replayer;
 use crate::shutdown::Shutdown;
 use crate::slots::Slots;
 use crate::store::sqlite::SqliteStore;
@@ -54,8 +55,16 @@ impl Daemon {
 
         let bell = Bell::default();
         let slots = Slots::new(config.max_in_flight, bell.clone());
-        let shutdown = Shutdown::default();
-        let context = Context { store: Arc::new(store), clock, random, slots, bell, shutdown };
+        let context = Context {
+            store: Arc::new(store),
+            clock,
+            random,
+            slots,
+            bell,
+            replays: Bell::default(),
+            arrivals: Arrivals::default(),
+            shutdown: Shutdown::default(),
+        };
         let mut tasks = JoinSet::new();
         let (work, handed_over) = mpsc::unbounded_channel();
         let engine = Engine {
@@ -65,6 +74,7 @@ impl Daemon {
         };
         tasks.spawn(engine.run(handed_over));
         tasks.spawn(Outbox { context: context.clone(), work: work.clone() }.run());
+        tasks.spawn(Replayer { context: context.clone() }.run());
         let (acceptor, committer) = Acceptor::new(context.clone(), work);
         tasks.spawn(committer.run());
         let limiter = Limiter::new(config.rate_limits, &context.clock);

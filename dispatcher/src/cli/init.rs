@@ -15,7 +15,7 @@ use crate::config;
 use crate::credentials::NewKey;
 use crate::random::{Random, SystemRandom};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Key, Store, Tenant};
+use crate::store::{Change, Key, Store, Tenant};
 
 /// What a new database begins with. Shown once.
 #[derive(Debug, Serialize)]
@@ -71,7 +71,8 @@ pub(super) async fn if_new(
         Tenant { id, name: "First tenant".into(), metadata: Default::default(), created_at: now };
     let (operator_key, operator) = make(Role::Operator, None, now, random);
     let (tenant_key, key) = make(Role::Tenant, Some(id), now, random);
-    let written = store.add_first(tenant, vec![operator_key, tenant_key]).await;
+    let first = Change::AddTenant(tenant, vec![operator_key, tenant_key]);
+    let written = store.change(first, None, now).await;
     written.map_err(|error| Failure::unexpected(&error))?;
     Ok(Some(Credentials { operator, tenant: TenantCredentials { id, key } }))
 }

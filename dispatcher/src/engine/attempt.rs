@@ -11,6 +11,7 @@ use bluum_hooks_shared::time::Timestamp;
 use tracing::{debug, info, warn};
 
 use super::Engine;
+use crate::notice;
 use crate::policy::judge::{Verdict, judge};
 use crate::policy::state::{Input, Progress, State, step};
 use crate::store::{Claimed, NewAttempt, Report, Webhook};
@@ -27,8 +28,9 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
     {
         claimed.webhook = Arc::clone(webhook);
     }
-    if let Some(reason) = claimed.webhook.stopped() {
-        return decide(engine, claimed, Input::WebhookStopped(reason), None);
+    if claimed.webhook.stopped().is_some() {
+        // The claimer parks it: those queued behind it first, so that their order is kept.
+        return decide(engine, claimed, Input::GivenBack, None);
     }
     let started_at = engine.context.clock.now();
     let began = engine.context.clock.monotonic();
@@ -148,7 +150,8 @@ fn decide(engine: &Engine, claimed: Claimed, input: Input, attempt: Option<NewAt
     });
     observe(&claimed, &after, attempt.as_ref());
     let hand_on = engine.hands_on(claimed.webhook.number);
-    Report { claimed, after, attempt, hand_on }
+    let notice = notice::parked(&claimed, &after, now, &*engine.context.random);
+    Report { claimed, after, attempt, notice, hand_on }
 }
 
 /// A receiver's failure is an ordinary outcome; giving up on a delivery is news.

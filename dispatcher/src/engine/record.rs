@@ -8,14 +8,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bluum_hooks_shared::api::WebhookStatus;
+use bluum_hooks_shared::api::{DeliveryStatus, WebhookStatus};
 use tokio::sync::mpsc;
 use tracing::{error, warn};
 
 use super::{Engine, Outcome, WeakAttempts};
+use crate::context::Context;
+use crate::notice;
 use crate::policy::state::{Input, ParkReason, step};
 use crate::slots::Slot;
-use crate::store::{Claimed, Recorded, Report, Webhook, WebhookDraft, Work};
+use crate::store::{Change, Claimed, Edit, Recorded, Report, StoreError, Webhook, Work};
 use crate::telemetry::Chain;
 
 /// Reports in one commit at most.
@@ -43,9 +45,10 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
         // First, so that whoever sees the delivery parked sees the webhook disabled.
         disable_gone(engine, &reports).await;
         let Some(recorded) = record(engine, &reports).await else { return };
-        // The claimer may be asleep until later than the earliest of these retries.
-        if reports.iter().any(|report| report.after.state.due_at().is_some()) {
+        // The claimer may be asleep until later than what is due now: a retry, or a notice.
+        if reports.iter().any(|report| report.after.state.status() != DeliveryStatus::Delivered) {
             engine.context.bell.ring();
+            engine.context.arrivals.tell();
         }
         for ((report, recorded), slot) in reports.iter().zip(recorded).zip(slots) {
             match recorded {
@@ -87,7 +90,7 @@ fn give_back(engine: &Engine, claimed: Claimed, slot: Slot) -> Outcome {
     let now = engine.context.clock.now();
     let given_back = step(claimed.progress, Input::GivenBack, now, &engine.schedule, 0.0);
     let after = given_back.unwrap_or(claimed.progress);
-    Outcome { report: Report { claimed, after, attempt: None, hand_on: false }, slot }
+    Outcome { report: Report { claimed, after, attempt: None, notice: None, hand_on: false }, slot }
 }
 
 /// 410 stops the whole webhook, unless it points elsewhere or is stopped by now. If this is lost in
@@ -100,14 +103,19 @@ async fn disable_gone(engine: &Engine, reports: &[Report]) {
         .collect();
     for webhook in gone.into_values() {
         let (id, url) = (webhook.settings.id, webhook.settings.url.clone());
-        let disable = Box::new(move |settings: &mut WebhookDraft| {
-            if settings.url == url && settings.status == WebhookStatus::Active {
-                settings.status = WebhookStatus::Disabled;
-                settings.status_reason = Some(ParkReason::Gone.as_str().to_owned());
+        let Context { store, clock, random, .. } = &engine.context;
+        let (now, random) = (clock.now(), Arc::clone(random));
+        let disable = Edit::new(move |settings| {
+            if settings.url != url || settings.status != WebhookStatus::Active {
+                return None;
             }
+            settings.status = WebhookStatus::Disabled;
+            settings.status_reason = Some(ParkReason::Gone.as_str().to_owned());
+            Some(notice::status_changed(WebhookStatus::Active, settings, now, &*random))
         });
-        match engine.context.store.change_webhook(id, disable, engine.context.clock.now()).await {
-            Ok(_) => warn!(webhook.id = %id, "the receiver answered 410: gone"),
+        match store.change(Change::EditWebhook(id, disable), None, now).await {
+            Ok(_) => warn!(webhook.id = %id, "disabled: the receiver answered 410, gone"),
+            Err(StoreError::Declined) => {}
             Err(failure) => {
                 error!(webhook.id = %id, error = %Chain(&failure), "cannot disable the webhook");
             }

@@ -11,6 +11,8 @@
 //!                                      └──── replayed ─────────────────────────────┘
 //! ```
 //!
+//! What is replayed while another one of its line is under way is queued behind it instead.
+//!
 //! A lease that runs out makes a delivery claimable again, exactly like a wait that is over.
 
 use bluum_hooks_shared::api::DeliveryStatus;
@@ -53,6 +55,11 @@ impl ParkReason {
             Self::Deleted => "deleted",
             Self::CrashesWorker => "crashes_worker",
         }
+    }
+
+    /// The reason of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
     }
 }
 
@@ -138,8 +145,9 @@ pub enum Input {
     GivenBack,
     /// Its webhook takes no deliveries.
     WebhookStopped(ParkReason),
-    /// Somebody asked for it again, or the webhook is back.
-    Replayed,
+    /// Somebody asked for it again, or the webhook is back. `behind`: another one of its line is
+    /// under way.
+    Replayed { behind: bool },
 }
 
 /// The input makes no sense in this state.
@@ -184,8 +192,9 @@ pub fn step(
             Input::WebhookStopped(reason),
         ) => Ok(become_(State::Parked { finished_at: now, reason })),
 
-        (State::Delivered { .. } | State::Parked { .. }, Input::Replayed) => {
-            Ok(Progress { lost_claims: 0, failures: 0, ..become_(State::Waiting { due_at: now }) })
+        (State::Delivered { .. } | State::Parked { .. }, Input::Replayed { behind }) => {
+            let state = if behind { State::Queued } else { State::Waiting { due_at: now } };
+            Ok(Progress { lost_claims: 0, failures: 0, ..become_(state) })
         }
 
         _ => refused,

@@ -27,7 +27,8 @@ fn inputs() -> Vec<Input> {
         Input::Attempted(Verdict::Failed { not_before: Duration::ZERO }),
         Input::Attempted(Verdict::Failed { not_before: Duration::from_hours(3) }),
         Input::GivenBack,
-        Input::Replayed,
+        Input::Replayed { behind: false },
+        Input::Replayed { behind: true },
     ];
     inputs.extend(ParkReason::ALL.map(Input::WebhookStopped));
     inputs
@@ -49,7 +50,7 @@ fn progresses() -> Vec<Progress> {
 
 /// The diagram, as a relation: which states an input may lead to.
 fn allowed(from: State, input: Input) -> &'static [DeliveryStatus] {
-    use DeliveryStatus::{Delivered, Leased, Parked, Waiting};
+    use DeliveryStatus::{Delivered, Leased, Parked, Queued, Waiting};
     match (from, input) {
         (State::Queued, Input::PredecessorFinished) => &[Waiting],
         (State::Waiting { due_at }, Input::Claimed { .. }) if due_at <= NOW => &[Leased],
@@ -64,7 +65,12 @@ fn allowed(from: State, input: Input) -> &'static [DeliveryStatus] {
             State::Queued | State::Waiting { .. } | State::Leased { .. },
             Input::WebhookStopped(_),
         ) => &[Parked],
-        (State::Delivered { .. } | State::Parked { .. }, Input::Replayed) => &[Waiting],
+        (State::Delivered { .. } | State::Parked { .. }, Input::Replayed { behind: false }) => {
+            &[Waiting]
+        }
+        (State::Delivered { .. } | State::Parked { .. }, Input::Replayed { behind: true }) => {
+            &[Queued]
+        }
         _ => &[],
     }
 }
@@ -92,7 +98,7 @@ fn every_state_takes_every_input_as_the_diagram_says() {
             }
         }
     }
-    assert_eq!(cases, 13 * 3 * 7 * 13 * 3);
+    assert_eq!(cases, 13 * 3 * 7 * 14 * 3);
 }
 
 /// What is true of every change, whatever it was.

@@ -5,9 +5,11 @@
 //! what came of it. Tenants, keys and webhooks are few and read all the time: they live in memory
 //! as a [`Registry`] snapshot and are written through.
 
+mod change;
 pub mod memory;
 mod plan;
 mod registry;
+mod replay;
 pub mod sqlite;
 mod turns;
 mod types;
@@ -18,12 +20,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, WebhookId};
+use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, ReplayId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 
+pub use bluum_hooks_shared::api::ReplayStatus;
+pub use change::{Change, Edit, Edited};
 pub use registry::Registry;
+pub use replay::{Advanced, Replay, ReplayFilter};
 pub use types::*;
-pub use webhook::{Change, MAX_SECRETS, TooManySecrets, Webhook, WebhookDraft, WebhookSecret};
+pub use webhook::{MAX_SECRETS, TooManySecrets, Webhook, WebhookDraft, WebhookSecret};
 
 use crate::slots::Slots;
 use crate::vault::VaultError;
@@ -50,6 +55,9 @@ pub enum StoreError {
     /// An idempotency key that has an answer already; [`Store::answer`] has it.
     #[error("the idempotency key was used before")]
     KeyUsed,
+    /// A change that does not apply to what is there, or not any more.
+    #[error("the change does not apply")]
+    Declined,
 }
 
 /// The durable queue and its books. Every method is one transaction, or one read.
@@ -107,28 +115,44 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Whether there is something in the outbox. Cheap enough to ask forty times a second.
     async fn outbox_waiting(&self) -> Result<bool, StoreError>;
 
-    /// Tenants, keys and webhooks as of now.
+    /// Tenants, keys, webhooks and replays as of now.
     fn registry(&self) -> Arc<Registry>;
 
-    /// Adds a tenant.
-    async fn add_tenant(&self, tenant: Tenant) -> Result<(), StoreError>;
-
-    /// Adds a key.
-    async fn add_key(&self, key: Key) -> Result<(), StoreError>;
-
-    /// Makes a key useless from now on. Revoking twice is revoking once.
-    async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<(), StoreError>;
-
-    /// Adds a webhook. It takes part in every `accept` that begins after this returns.
-    async fn add_webhook(&self, draft: WebhookDraft) -> Result<Arc<Webhook>, StoreError>;
-
-    /// Changes a webhook as it is at that moment; `None` if there is none or it was deleted.
-    async fn change_webhook(
+    /// Makes a change, and returns the registry as it stands right after it. What does not apply
+    /// is [`StoreError::Declined`].
+    ///
+    /// `answer` is kept in the same commit, as with `accept`.
+    async fn change(
         &self,
-        id: WebhookId,
         change: Change,
+        answer: Option<Keep<Registry>>,
         now: Timestamp,
-    ) -> Result<Option<Arc<Webhook>>, StoreError>;
+    ) -> Result<Arc<Registry>, StoreError>;
+
+    /// Owes a finished delivery again, and returns it as it stands then. If there is none, if it
+    /// is not finished, or if its webhook takes no deliveries: [`StoreError::Declined`].
+    async fn replay(
+        &self,
+        id: DeliveryId,
+        answer: Option<Keep<StoredDelivery>>,
+        now: Timestamp,
+    ) -> Result<StoredDelivery, StoreError>;
+
+    /// How many deliveries a replay of this webhook would replay now.
+    async fn count_replay(
+        &self,
+        webhook: WebhookId,
+        filter: &ReplayFilter,
+    ) -> Result<i64, StoreError>;
+
+    /// Replays the next batch of a replay, of at most `limit`, and moves its cursor in the same
+    /// commit. One that does not run does nothing.
+    async fn advance_replay(
+        &self,
+        id: ReplayId,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Advanced, StoreError>;
 
     /// One event.
     async fn event(&self, id: EventId) -> Result<Option<StoredEvent>, StoreError>;

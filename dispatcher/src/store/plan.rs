@@ -7,8 +7,8 @@ use bluum_hooks_shared::api::Ordering;
 use bluum_hooks_shared::id::DeliveryId;
 use bluum_hooks_shared::time::Timestamp;
 
-use super::{Claimed, LEASE, NewEvent, Registry, Webhook};
-use crate::policy::state::{Progress, State};
+use super::{Audience, Claimed, LEASE, NewEvent, Registry, Webhook};
+use crate::policy::state::{ParkReason, Progress, State};
 use crate::slots::{Slot, Slots};
 
 /// A delivery about to be written.
@@ -62,11 +62,12 @@ pub(super) fn plan(
             let sequence = sequences.entry(number).or_insert_with(last);
             *sequence += 1;
             let key = key_for(event, webhook);
+            let parked = standing.registry.parks(webhook);
             let behind = key.is_some_and(|key| {
-                webhook.stopped().is_none() && !ahead.insert((number, key))
+                parked.is_none() && !ahead.insert((number, key))
                     || standing.busy.contains(&(number, key.to_owned()))
             });
-            let (progress, slot) = begin(webhook, behind, slots, now);
+            let (progress, slot) = begin(webhook, parked, behind, slots, now);
             planned.push(Planned {
                 event: place,
                 id: DeliveryId::new(now, event.seed ^ index.wrapping_mul(ODD)),
@@ -89,7 +90,11 @@ fn matching<'a>(
     registry: &'a Registry,
 ) -> impl Iterator<Item = &'a Arc<Webhook>> {
     let webhooks = registry.webhooks_of(event.tenant, event.livemode);
-    webhooks.iter().filter(|webhook| webhook.wants(&event.name))
+    webhooks.iter().filter(|webhook| match event.audience {
+        Audience::Subscribers => webhook.wants(&event.name),
+        Audience::SubscribersBut(id) => webhook.settings.id != id && webhook.wants(&event.name),
+        Audience::Only(id) => webhook.settings.id == id,
+    })
 }
 
 fn key_for<'a>(event: &'a NewEvent, webhook: &Webhook) -> Option<&'a str> {
@@ -101,11 +106,12 @@ fn key_for<'a>(event: &'a NewEvent, webhook: &Webhook) -> Option<&'a str> {
 
 fn begin(
     webhook: &Webhook,
+    parked: Option<ParkReason>,
     behind: bool,
     slots: &Slots,
     now: Timestamp,
 ) -> (Progress, Option<Slot>) {
-    if let Some(reason) = webhook.stopped() {
+    if let Some(reason) = parked {
         return (Progress::new(State::Parked { finished_at: now, reason }), None);
     }
     if behind {

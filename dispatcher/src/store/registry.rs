@@ -1,12 +1,13 @@
-//! Tenants, keys and webhooks in memory: few, and read on every request.
+//! Tenants, keys, webhooks and replays in memory: few, and read on every request.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use bluum_hooks_shared::id::{KeyId, TenantId, WebhookId};
+use bluum_hooks_shared::id::{KeyId, ReplayId, TenantId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 
-use super::{Key, Tenant, Webhook};
+use super::{Key, Replay, Tenant, Webhook};
+use crate::policy::state::ParkReason;
 
 /// A snapshot, in the order of creation. Stores replace it whole after each committed change.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +17,9 @@ pub struct Registry {
     webhooks: BTreeMap<i64, Arc<Webhook>>,
     number_of: HashMap<WebhookId, i64>,
     of_tenant: HashMap<(TenantId, bool), Vec<Arc<Webhook>>>,
+    replays: BTreeMap<ReplayId, Arc<Replay>>,
+    /// The releases that run, by the number of their webhook.
+    releases: HashMap<i64, ReplayId>,
 }
 
 impl Registry {
@@ -59,6 +63,39 @@ impl Registry {
     /// A tenant's webhooks of one mode that are not deleted, oldest first.
     pub fn webhooks_of(&self, tenant: TenantId, livemode: bool) -> &[Arc<Webhook>] {
         self.of_tenant.get(&(tenant, livemode)).map_or(&[], Vec::as_slice)
+    }
+
+    pub fn replay(&self, id: ReplayId) -> Option<&Arc<Replay>> {
+        self.replays.get(&id)
+    }
+
+    /// Oldest first.
+    pub fn replays(&self) -> impl DoubleEndedIterator<Item = &Arc<Replay>> {
+        self.replays.values()
+    }
+
+    /// The release of this webhook that runs.
+    pub(super) fn release_of(&self, webhook: i64) -> Option<&Arc<Replay>> {
+        self.replay(*self.releases.get(&webhook)?)
+    }
+
+    /// Why what arrives for this webhook is parked, if it is.
+    pub(super) fn parks(&self, webhook: &Webhook) -> Option<ParkReason> {
+        let releasing = self.releases.contains_key(&webhook.number);
+        webhook.stopped().or(releasing.then_some(ParkReason::Disabled))
+    }
+
+    pub(super) fn put_replay(&mut self, replay: Replay) {
+        if replay.release
+            && let Some(&webhook) = self.number_of.get(&replay.webhook)
+        {
+            if replay.is_running() {
+                self.releases.insert(webhook, replay.id);
+            } else if self.releases.get(&webhook) == Some(&replay.id) {
+                self.releases.remove(&webhook);
+            }
+        }
+        self.replays.insert(replay.id, Arc::new(replay));
     }
 
     pub(super) fn put_tenant(&mut self, tenant: Tenant) {

@@ -4,7 +4,7 @@ use bluum_hooks_shared::time::Timestamp;
 
 use super::{LEASE, Registry};
 use crate::policy::retry::RetrySchedule;
-use crate::policy::state::{Input, Progress, Refused, step};
+use crate::policy::state::{Input, ParkReason, Progress, Refused, step};
 use crate::slots::{Slot, Slots};
 
 /// The slots for each of these webhooks, which have something due; those that get none keep their
@@ -25,6 +25,15 @@ pub(super) fn share(
         }
     }
     lanes
+}
+
+/// What a delivery that is not finished becomes when its webhook takes no deliveries.
+pub(super) fn stopped(
+    before: Progress,
+    reason: ParkReason,
+    now: Timestamp,
+) -> Result<Progress, Refused> {
+    step(before, Input::WebhookStopped(reason), now, &RetrySchedule::default(), 0.0)
 }
 
 /// A delivery that is due, once somebody has taken it: leased, or parked because it was taken and

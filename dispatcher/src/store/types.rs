@@ -27,8 +27,20 @@ pub struct NewEvent {
     pub idempotency_key: Option<String>,
     /// The bytes that every delivery carries.
     pub body: Bytes,
+    pub audience: Audience,
     /// Random bits for the ids of its deliveries.
     pub seed: u128,
+}
+
+/// Which of the tenant's webhooks get an event.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Audience {
+    #[default]
+    Subscribers,
+    /// Subscribers, but for the webhook that the event is about.
+    SubscribersBut(WebhookId),
+    /// This webhook, whatever it subscribes to.
+    Only(WebhookId),
 }
 
 /// An answer to keep under the caller's idempotency key, in the commit of what it answers.
@@ -47,7 +59,12 @@ pub struct Answer {
     pub request_sha256: String,
     pub status: u16,
     pub body: Bytes,
+    /// Whether the body shows a secret: then it is sealed in the database.
+    pub secret: bool,
 }
+
+/// Makes the answer to keep from what was brought about, in the commit that does it.
+pub type Keep<T> = Box<dyn FnOnce(&T) -> NewAnswer + Send>;
 
 /// A claimed delivery with everything needed to make the request.
 #[derive(Debug, Clone)]
@@ -96,6 +113,8 @@ pub struct Report {
     pub after: Progress,
     /// The request, if one was made.
     pub attempt: Option<NewAttempt>,
+    /// What to publish about it, in the same commit.
+    pub notice: Option<NewEvent>,
     /// Whether the successor is to be claimed in the same commit, for the slot this one holds.
     pub hand_on: bool,
 }

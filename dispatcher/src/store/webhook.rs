@@ -84,9 +84,6 @@ impl WebhookSecret {
     }
 }
 
-/// A change to a webhook, applied to it as it is at that moment.
-pub type Change = Box<dyn FnOnce(&mut WebhookDraft) + Send>;
-
 /// A stored webhook, ready for use. Never changed in place: a change makes a new one.
 #[derive(Debug)]
 pub struct Webhook {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bluum_hooks_dispatcher::policy::state::ParkReason;
-use bluum_hooks_dispatcher::store::{EventFilter, NewEvent, StoredEvent, Webhook};
+use bluum_hooks_dispatcher::store::{Audience, EventFilter, NewEvent, StoredEvent, Webhook};
 use bluum_hooks_shared::api::{DeliveryStatus, WebhookStatus};
 use bluum_hooks_shared::id::TenantId;
 
@@ -112,6 +112,26 @@ pub async fn subscriptions_match_by_name_prefix_and_alias(mut world: World) {
         let got: Vec<_> = deliveries.iter().map(|one| one.event_name.as_str()).collect();
         assert_eq!(got, names, "{pattern}");
     }
+}
+
+pub async fn an_event_may_be_for_one_webhook_or_for_the_others(mut world: World) {
+    let (tenant, stranger) = (world.tenant().await, world.tenant().await);
+    let one = world.webhook(tenant, "kyc.decided").await;
+    let other = world.webhook(tenant, "*").await;
+    let foreign = world.webhook(stranger, "*").await;
+    for (audience, expected) in [
+        (Audience::Subscribers, [0, 1]),
+        (Audience::SubscribersBut(other.settings.id), [0, 1]),
+        (Audience::SubscribersBut(one.settings.id), [0, 2]),
+        (Audience::Only(one.settings.id), [1, 2]),
+        (Audience::Only(foreign.settings.id), [1, 2]),
+    ] {
+        let event = NewEvent { audience, ..world.event(tenant) };
+        world.accept(&[event]).await;
+        let owed = [world.deliveries(&one).await.len(), world.deliveries(&other).await.len()];
+        assert_eq!(owed, expected, "{audience:?}");
+    }
+    assert!(world.deliveries(&foreign).await.is_empty());
 }
 
 pub async fn tenants_and_modes_never_cross(mut world: World) {

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use bluum_hooks_dispatcher::store::{
-    ANSWER_LIFE, Accepted, Answer, Key, NewAnswer, NewEvent, StoreError,
+    ANSWER_LIFE, Accepted, Answer, Change, Keep, Key, NewAnswer, NewEvent, Registry, StoreError,
+    StoredDelivery, Tenant,
 };
 use bluum_hooks_shared::api::Role;
-use bluum_hooks_shared::id::KeyId;
+use bluum_hooks_shared::id::{KeyId, TenantId};
 
 use super::world::World;
 
@@ -25,14 +26,14 @@ async fn caller(world: &mut World) -> KeyId {
         revoked_at: None,
     };
     let id = key.id;
-    world.store().add_key(key).await.unwrap();
+    world.change_registry(Change::AddKey(key)).await.unwrap();
     id
 }
 
 /// An answer whose body tells it from others.
 fn new(caller: KeyId, key: &str, body: &str) -> NewAnswer {
     let body = body.to_owned().into();
-    let answer = Answer { request_sha256: "0".repeat(64), status: 202, body };
+    let answer = Answer { request_sha256: "0".repeat(64), status: 202, body, secret: false };
     NewAnswer { caller, idempotency_key: key.into(), answer }
 }
 
@@ -116,4 +117,52 @@ pub async fn an_answer_expires(mut world: World) {
     assert_eq!(kept(&world, caller, "a").await.as_deref(), Some("second"), "and the key is free");
     world.later(ANSWER_LIFE - Duration::from_micros(1));
     assert_eq!(kept(&world, caller, "a").await.as_deref(), Some("second"));
+}
+
+pub async fn an_answer_that_shows_a_secret_is_kept_whole(mut world: World) {
+    let caller = caller(&mut world).await;
+    let mut shown = new(caller, "a", "{\"secret\":\"whsec_ä\"}");
+    shown.answer.secret = true;
+    accept(&world, &[], &[shown.clone(), new(caller, "b", "plain")]).await.unwrap();
+    for _ in 0..2 {
+        let found = world.store().answer(caller, "a", world.now).await.unwrap();
+        assert_eq!(found, Some(shown.answer.clone()));
+        assert_eq!(kept(&world, caller, "b").await.as_deref(), Some("plain"));
+        world.reopen().await;
+    }
+    world.later(ANSWER_LIFE);
+    accept(&world, &[], &[new(caller, "a", "plain now")]).await.unwrap();
+    let found = world.store().answer(caller, "a", world.now).await.unwrap().unwrap();
+    assert_eq!((&*found.body, found.secret), (&b"plain now"[..], false));
+}
+
+pub async fn a_change_keeps_its_answer_or_is_not_made(mut world: World) {
+    let (tenant, caller) = (world.tenant().await, caller(&mut world).await);
+    let told = move |registry: &Registry| {
+        new(caller, "a", &format!("{} tenants", registry.tenants().count()))
+    };
+    for (bits, refused) in [(1, false), (2, true)] {
+        let id = TenantId::new(world.now, bits);
+        let tenant = Tenant { id, name: "T".into(), metadata: [].into(), created_at: world.now };
+        let change = Change::AddTenant(tenant, Vec::new());
+        let changed = world.store().change(change, Some(Box::new(told)), world.now).await;
+        assert_eq!(matches!(changed, Err(StoreError::KeyUsed)), refused, "{changed:?}");
+    }
+    let (webhook, event) = (world.webhook(tenant, "*").await, world.event(tenant));
+    let work = world.accept_one(&event).await;
+    let id = work.claimed.id;
+    world.finish(work, super::make::DELIVERED).await;
+    let keep = |key: &'static str| -> Option<Keep<StoredDelivery>> {
+        Some(Box::new(move |after: &StoredDelivery| new(caller, key, &after.id.to_string())))
+    };
+    let used = world.store().replay(id, keep("a"), world.now).await;
+    assert!(matches!(used, Err(StoreError::KeyUsed)), "{used:?}");
+    world.store().replay(id, keep("b"), world.now).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(world.store().registry().tenants().count(), 2);
+        assert_eq!(kept(&world, caller, "a").await.as_deref(), Some("2 tenants"));
+        assert_eq!(kept(&world, caller, "b").await, Some(id.to_string()));
+        assert_eq!(world.deliveries(&webhook).await[0].progress.attempts, 1);
+        world.reopen().await;
+    }
 }

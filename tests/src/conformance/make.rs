@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bluum_hooks_dispatcher::policy::judge::Verdict;
 use bluum_hooks_dispatcher::policy::state::Input;
-use bluum_hooks_dispatcher::store::{NewEvent, OutboxRow, WebhookDraft, WebhookSecret};
+use bluum_hooks_dispatcher::store::{Audience, NewEvent, OutboxRow, WebhookDraft, WebhookSecret};
 use bluum_hooks_shared::api::{Ordering, WebhookStatus};
 use bluum_hooks_shared::event;
 use bluum_hooks_shared::id::{EventId, TenantId, WebhookId};
@@ -54,6 +54,7 @@ pub fn event(tenant: TenantId, bits: u128, now: Timestamp) -> NewEvent {
         ordering_key: None,
         idempotency_key: None,
         body: body.into(),
+        audience: Audience::Subscribers,
         seed: bits,
     }
 }
@@ -89,6 +90,7 @@ pub fn read(row: &OutboxRow, now: Timestamp) -> Result<NewEvent, String> {
         ordering_key: row.ordering_key.clone(),
         idempotency_key: row.idempotency_key.clone(),
         body: body.into(),
+        audience: Audience::Subscribers,
         seed: bits,
     })
 }

@@ -13,6 +13,7 @@ pub mod order;
 pub mod outbox;
 pub mod record;
 pub mod registry;
+pub mod replay;
 pub mod world;
 
 /// How many cases there are: every public function of these modules is one.
@@ -26,6 +27,7 @@ pub fn written() -> usize {
         include_str!("outbox.rs"),
         include_str!("record.rs"),
         include_str!("registry.rs"),
+        include_str!("replay.rs"),
     ]
     .iter()
     .flat_map(|source| source.lines())
@@ -44,6 +46,7 @@ macro_rules! conformance {
                 an_idempotency_key_is_used_once
                 what_was_accepted_survives_reopening
                 subscriptions_match_by_name_prefix_and_alias
+                an_event_may_be_for_one_webhook_or_for_the_others
                 tenants_and_modes_never_cross
                 a_deleted_webhook_gets_nothing_more
                 sequences_have_no_hole_and_no_repeat
@@ -58,6 +61,8 @@ macro_rules! conformance {
                 what_is_refused_keeps_no_answer
                 callers_do_not_meet
                 an_answer_expires
+                an_answer_that_shows_a_secret_is_kept_whole
+                a_change_keeps_its_answer_or_is_not_made
             }
             claim {
                 claimed_once
@@ -124,6 +129,18 @@ macro_rules! conformance {
                 a_deleted_webhook_is_gone_and_remembered
                 webhooks_are_listed_oldest_first_per_tenant_and_mode
                 nothing_is_added_twice_or_to_nobody
+                an_edit_that_declines_changes_nothing
+                a_notice_is_published_with_what_it_is_about
+            }
+            replay {
+                what_is_finished_is_owed_again
+                a_stopped_webhook_is_owed_nothing_again
+                many_are_replayed_in_batches_and_each_once
+                only_what_was_asked_for_is_replayed
+                a_canceled_replay_goes_no_further
+                what_is_replayed_stands_in_line
+                stopping_parks_what_waits_and_starting_releases_it_in_order
+                a_release_ends_when_the_webhook_is_stopped_again
             }
         }
     };

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bluum_hooks_dispatcher::policy::retry::RetrySchedule;
-use bluum_hooks_dispatcher::store::{Key, Tenant, WebhookSecret};
+use bluum_hooks_dispatcher::store::{
+    Change, Edit, Edited, Key, Report, StoreError, Tenant, WebhookSecret,
+};
 use bluum_hooks_shared::api::{Ordering, Role, WebhookStatus};
 use bluum_hooks_shared::id::{KeyId, TenantId, WebhookId};
 use bluum_hooks_shared::secret::Secret;
@@ -30,14 +32,14 @@ pub async fn tenants_and_keys_survive_reopening(mut world: World) {
     let metadata: BTreeMap<_, _> = [("ä".to_owned(), "\"\n".to_owned())].into();
     let id = TenantId::new(world.now, world.bits());
     let tenant = Tenant { id, name: "Ä & co".into(), metadata, created_at: world.now };
-    world.store().add_tenant(tenant.clone()).await.unwrap();
+    world.change_registry(Change::AddTenant(tenant.clone(), Vec::new())).await.unwrap();
     let keys = [
         key(&mut world, Role::Operator, None),
         key(&mut world, Role::Tenant, Some(id)),
         key(&mut world, Role::Investor, Some(id)),
     ];
     for key in &keys {
-        world.store().add_key(key.clone()).await.unwrap();
+        world.change_registry(Change::AddKey(key.clone())).await.unwrap();
     }
     for _ in 0..2 {
         let registry = world.store().registry();
@@ -94,15 +96,15 @@ pub async fn a_revoked_key_stays_revoked(mut world: World) {
     let tenant = world.tenant().await;
     let keys = [key(&mut world, Role::Operator, None), key(&mut world, Role::Tenant, Some(tenant))];
     for key in &keys {
-        world.store().add_key(key.clone()).await.unwrap();
+        world.change_registry(Change::AddKey(key.clone())).await.unwrap();
     }
     let snapshot = world.store().registry();
     let revoked_at = world.now;
     for _ in 0..2 {
-        world.store().revoke_key(keys[0].id, world.now).await.unwrap();
+        world.change_registry(Change::RevokeKey(keys[0].id)).await.unwrap();
         world.later(Duration::from_secs(1));
     }
-    world.store().revoke_key(KeyId::new(START, 0), world.now).await.unwrap();
+    world.change_registry(Change::RevokeKey(KeyId::new(START, 0))).await.unwrap();
     for _ in 0..2 {
         let registry = world.store().registry();
         assert_eq!(
@@ -145,10 +147,12 @@ pub async fn a_deleted_webhook_is_gone_and_remembered(mut world: World) {
     let unknown = WebhookId::new(START, 0);
     for _ in 0..2 {
         for id in [id, unknown] {
-            let change = Box::new(|draft: &mut bluum_hooks_dispatcher::store::WebhookDraft| {
+            let edit = Edit::new(|draft| {
                 draft.deleted_at = None;
+                Some(Edited::default())
             });
-            assert!(world.store().change_webhook(id, change, world.now).await.unwrap().is_none());
+            let refused = world.change_registry(Change::EditWebhook(id, edit)).await;
+            assert!(matches!(refused, Err(StoreError::Declined)), "{refused:?}");
         }
         let registry = world.store().registry();
         assert!(registry.webhook(id).is_none());
@@ -182,20 +186,66 @@ pub async fn webhooks_are_listed_oldest_first_per_tenant_and_mode(mut world: Wor
 pub async fn nothing_is_added_twice_or_to_nobody(mut world: World) {
     let tenant = world.tenant().await;
     let known = world.store().registry().tenant(tenant).unwrap().as_ref().clone();
-    world.store().add_tenant(known).await.expect_err("the tenant exists");
+    world
+        .change_registry(Change::AddTenant(known, Vec::new()))
+        .await
+        .expect_err("the tenant exists");
     let stranger = TenantId::new(START, 0);
     let lost = key(&mut world, Role::Tenant, Some(stranger));
-    world.store().add_key(lost).await.expect_err("there is no such tenant");
+    world.change_registry(Change::AddKey(lost)).await.expect_err("there is no such tenant");
     let key = key(&mut world, Role::Tenant, Some(tenant));
-    world.store().add_key(key.clone()).await.unwrap();
-    world.store().add_key(key).await.expect_err("the key exists");
+    world.change_registry(Change::AddKey(key.clone())).await.unwrap();
+    world.change_registry(Change::AddKey(key)).await.expect_err("the key exists");
     let lost = make::webhook(stranger, world.bits(), world.now);
-    world.store().add_webhook(lost).await.expect_err("there is no such tenant");
+    world.change_registry(Change::AddWebhook(lost)).await.expect_err("there is no such tenant");
     let draft = make::webhook(tenant, world.bits(), world.now);
-    let first = world.store().add_webhook(draft.clone()).await.unwrap();
-    world.store().add_webhook(draft).await.expect_err("the webhook exists");
+    let added = world.change_registry(Change::AddWebhook(draft.clone())).await.unwrap();
+    let first = added.webhook(draft.id).unwrap();
+    world.change_registry(Change::AddWebhook(draft)).await.expect_err("the webhook exists");
     let second = world.webhook(tenant, "*").await;
     assert_eq!((first.number, second.number), (1, 2), "what was refused used up nothing");
     let registry = world.store().registry();
     assert_eq!((registry.keys().count(), registry.webhooks_of(tenant, false).len()), (1, 2));
+}
+
+pub async fn an_edit_that_declines_changes_nothing(mut world: World) {
+    let tenant = world.tenant().await;
+    let webhook = world.webhook(tenant, "*").await;
+    world.later(Duration::from_secs(1));
+    let edit = Edit::new(|draft| {
+        draft.name = Some("changed".into());
+        None
+    });
+    let declined = world.change_registry(Change::EditWebhook(webhook.settings.id, edit)).await;
+    assert!(matches!(declined, Err(StoreError::Declined)), "{declined:?}");
+    for _ in 0..2 {
+        let registry = world.store().registry();
+        let kept = &registry.webhook(webhook.settings.id).unwrap().settings;
+        assert_eq!((kept.name.as_deref(), kept.updated_at), (None, START));
+        world.reopen().await;
+    }
+}
+
+pub async fn a_notice_is_published_with_what_it_is_about(mut world: World) {
+    let tenant = world.tenant().await;
+    let webhook = world.webhook(tenant, "*").await;
+    let (told, event) = (world.event(tenant), world.event(tenant));
+    let notice = told.clone();
+    let edit = Edit::new(|draft| {
+        draft.name = Some("changed".into());
+        Some(Edited { notice: Some(notice), release: None })
+    });
+    world.change_registry(Change::EditWebhook(webhook.settings.id, edit)).await.unwrap();
+    let mut work = world.claim().await;
+    assert_eq!(work.len(), 1);
+    let work = work.remove(0);
+    assert_eq!(work.claimed.event, told.id);
+    let report = world.report(&work.claimed, make::DELIVERED);
+    let report = Report { notice: Some(event.clone()), ..report };
+    world.record(std::slice::from_ref(&report)).await;
+    world.record(&[report]).await;
+    world.reopen().await;
+    let owed = world.deliveries(&webhook).await;
+    let events: Vec<_> = owed.iter().map(|delivery| delivery.event).collect();
+    assert_eq!(events, [told.id, event.id], "and a late report tells nothing");
 }

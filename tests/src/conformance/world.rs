@@ -14,8 +14,9 @@ use bluum_hooks_dispatcher::slots::Slots;
 use bluum_hooks_dispatcher::store::memory::MemoryStore;
 use bluum_hooks_dispatcher::store::sqlite::{SqliteStore, Violation, audit};
 use bluum_hooks_dispatcher::store::{
-    Claimed, DeliveryFilter, Due, NewAttempt, NewEvent, OutboxRow, Page, Recorded, Report, Store,
-    StoreError, StoredDelivery, Tenant, Webhook, WebhookDraft, Work,
+    Change, Claimed, DeliveryFilter, Due, Edit, Edited, NewAttempt, NewEvent, OutboxRow, Page,
+    Recorded, Registry, Report, Store, StoreError, StoredDelivery, Tenant, Webhook, WebhookDraft,
+    Work,
 };
 use bluum_hooks_dispatcher::vault::KeySource;
 use bluum_hooks_shared::api::DeliveryStatus;
@@ -141,8 +142,12 @@ impl World {
         let id = TenantId::new(self.now, self.bits());
         let tenant =
             Tenant { id, name: "a partner".into(), metadata: [].into(), created_at: self.now };
-        self.store().add_tenant(tenant).await.unwrap();
+        self.change_registry(Change::AddTenant(tenant, Vec::new())).await.unwrap();
         id
+    }
+
+    pub async fn change_registry(&self, change: Change) -> Result<Arc<Registry>, StoreError> {
+        self.store().change(change, None, self.now).await
     }
 
     /// A webhook that subscribes to this pattern.
@@ -157,7 +162,9 @@ impl World {
     ) -> Arc<Webhook> {
         let mut draft = make::webhook(tenant, self.bits(), self.now);
         change(&mut draft);
-        self.store().add_webhook(draft).await.unwrap()
+        let id = draft.id;
+        let registry = self.change_registry(Change::AddWebhook(draft)).await.unwrap();
+        Arc::clone(registry.webhook(id).expect("the webhook was added"))
     }
 
     pub async fn change(
@@ -166,8 +173,13 @@ impl World {
         change: impl FnOnce(&mut WebhookDraft) + Send + 'static,
     ) -> Arc<Webhook> {
         let id = webhook.settings.id;
-        let changed = self.store().change_webhook(id, Box::new(change), self.now).await;
-        changed.unwrap().expect("the webhook exists")
+        let edit = Edit::new(|settings| {
+            change(settings);
+            Some(Edited::default())
+        });
+        let registry = self.change_registry(Change::EditWebhook(id, edit)).await.unwrap();
+        let number = registry.webhook_number(id).expect("the webhook exists");
+        Arc::clone(registry.webhook_numbered(number).expect("the webhook exists"))
     }
 
     /// An `order.filled` without an ordering key.
@@ -220,7 +232,7 @@ impl World {
         let after = step(claimed.progress, input, self.now, schedule, jitter).unwrap();
         let made = matches!(input, Input::Attempted(_));
         let attempt = made.then(|| self.attempt(input));
-        Report { claimed: claimed.clone(), after, attempt, hand_on: false }
+        Report { claimed: claimed.clone(), after, attempt, notice: None, hand_on: false }
     }
 
     fn attempt(&mut self, input: Input) -> NewAttempt {

@@ -28,7 +28,7 @@ const LEAVES: [&str; 12] = [
     "vault",
 ];
 
-const TABLE: [Row<'static>; 11] = [
+const TABLE: [Row<'static>; 13] = [
     Row { module: "store", may_use: &[] },
     Row { module: "transport", may_use: &[] },
     Row { module: "context", may_use: &["store"] },
@@ -36,7 +36,9 @@ const TABLE: [Row<'static>; 11] = [
     Row { module: "acceptor", may_use: &["context", "store"] },
     Row { module: "publish", may_use: &["store"] },
     Row { module: "outbox", may_use: &["context", "publish", "store"] },
-    Row { module: "engine", may_use: &["context", "store", "transport"] },
+    Row { module: "notice", may_use: &["store"] },
+    Row { module: "engine", may_use: &["context", "notice", "store", "transport"] },
+    Row { module: "replayer", may_use: &["context", "store"] },
     Row { module: "api", may_use: API },
     Row { module: "client", may_use: &[] },
     Row { module: "cli", may_use: EVERYTHING },
@@ -47,6 +49,7 @@ const API: &[&str] = &[
     "acceptor",
     "context",
     "credentials",
+    "notice",
     "publish",
     "store",
     "transport::guard",

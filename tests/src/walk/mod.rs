@@ -4,6 +4,7 @@
 //! that is stored. The seed decides everything, so it brings a failure back.
 
 mod dice;
+mod edit;
 mod law;
 mod op;
 mod side;

@@ -6,11 +6,11 @@ use bluum_hooks_dispatcher::policy::judge::Verdict;
 use bluum_hooks_dispatcher::policy::retry::RetrySchedule;
 use bluum_hooks_dispatcher::policy::state::{Input, ParkReason};
 use bluum_hooks_dispatcher::store::{
-    Answer, Cursor, DeliveryFilter, EventFilter, LEASE, NewAnswer, NewEvent, OutboxRow, Page,
-    WebhookDraft,
+    Answer, Audience, Cursor, DeliveryFilter, EventFilter, LEASE, NewAnswer, NewEvent, OutboxRow,
+    Page, Replay, ReplayFilter, WebhookDraft,
 };
 use bluum_hooks_shared::api::{DeliveryStatus, Ordering, WebhookStatus};
-use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, TenantId, WebhookId};
+use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, ReplayId, TenantId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 
 use super::dice::Dice;
@@ -29,7 +29,14 @@ pub(super) enum Op {
     AddTenant(TenantId),
     AddKey(KeyId),
     AddWebhook(Box<WebhookDraft>),
-    Change(WebhookId, Setting),
+    /// With the release that it may begin.
+    Change(WebhookId, Setting, ReplayId),
+    StartReplay(Replay),
+    CancelReplay(ReplayId),
+    /// A replay's next batch, of so many.
+    Advance(ReplayId, usize),
+    Replay(DeliveryId),
+    CountReplay(WebhookId, ReplayFilter),
     Accept(Vec<NewEvent>, Vec<NewAnswer>),
     Push(OutboxRow),
     Drain(usize),
@@ -48,7 +55,7 @@ pub(super) enum Op {
 }
 
 /// What a worker reports.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Word {
     /// Its place among those that claimed something.
     pub(super) worker: usize,
@@ -57,6 +64,8 @@ pub(super) struct Word {
     pub(super) hand_on: bool,
     /// It will say something again, too late.
     pub(super) again: bool,
+    /// What is to be published about it.
+    pub(super) notice: Option<NewEvent>,
 }
 
 /// What is changed of a webhook.
@@ -77,6 +86,7 @@ pub(super) struct Plan {
     keys: [KeyId; 2],
     webhooks: Vec<WebhookId>,
     events: Vec<EventId>,
+    replays: Vec<ReplayId>,
     made: u128,
 }
 
@@ -86,7 +96,7 @@ impl Plan {
         // An event that there is not, so that there is always one to ask about.
         let events = vec![EventId::new(START, 0)];
         let keys = [1, 2].map(|bits| KeyId::new(START, bits));
-        Self { dice, tenants, keys, webhooks: Vec::new(), events, made: 0 }
+        Self { dice, tenants, keys, webhooks: Vec::new(), events, replays: Vec::new(), made: 0 }
     }
 
     /// Two keys, two tenants and a few webhooks.
@@ -108,11 +118,15 @@ impl Plan {
             840..860 => Op::Lose(self.dice.size(1..6)),
             860..863 => Op::CrashLoop,
             863..869 => Op::Reopen,
-            869..900 => self.change(now),
+            869..894 => self.change(now),
+            894..897 => self.start_replay(now),
+            897..900 => Op::Replay(self.dice.pick(side.deliveries())),
             900..905 if self.webhooks.len() < MAX_WEBHOOKS => self.add_webhook(now),
-            900..935 => self.ask_for_events(now),
-            935..980 => self.ask_for_deliveries(side),
-            980..990 => Op::Answer(self.dice.pick(&self.keys), self.idempotency_key()),
+            900..925 => self.ask_for_events(now),
+            925..950 => self.ask_for_deliveries(side),
+            950..952 if !self.replays.is_empty() => Op::CancelReplay(self.dice.pick(&self.replays)),
+            950..982 if !self.replays.is_empty() => self.advance(),
+            950..990 => Op::Answer(self.dice.pick(&self.keys), self.idempotency_key()),
             _ => Op::Delivery(self.dice.pick(side.deliveries())),
         }
     }
@@ -141,7 +155,16 @@ impl Plan {
             name: self.dice.pick(&NAMES).into(),
             ordering_key: self.dice.pick(&KEYS).map(str::to_owned),
             idempotency_key: self.dice.one_in(20).then(|| self.idempotency_key()),
+            audience: self.audience(),
             ..event
+        }
+    }
+
+    fn audience(&mut self) -> Audience {
+        match self.dice.count(0..30) {
+            0 => Audience::SubscribersBut(self.dice.pick(&self.webhooks)),
+            1 => Audience::Only(self.dice.pick(&self.webhooks)),
+            _ => Audience::Subscribers,
         }
     }
 
@@ -153,7 +176,12 @@ impl Plan {
         let count = if self.dice.one_in(6) { self.dice.size(1..3) } else { 0 };
         let answer = |_| {
             let body = self.dice.unit().to_string().into();
-            let answer = Answer { request_sha256: "0".repeat(64), status: 202, body };
+            let answer = Answer {
+                request_sha256: "0".repeat(64),
+                status: 202,
+                body,
+                secret: self.dice.one_in(3),
+            };
             let caller = self.dice.pick(&self.keys);
             NewAnswer { caller, idempotency_key: self.idempotency_key(), answer }
         };
@@ -180,8 +208,16 @@ impl Plan {
             jitter: self.dice.unit(),
             hand_on: self.dice.one_in(2),
             again: self.dice.one_in(12),
+            notice: self.dice.one_in(40).then(|| self.notice(side.world.now)),
         };
         (0..count).map(word).collect()
+    }
+
+    /// An event of an id of its own: only what cannot be refused is published by the way.
+    fn notice(&mut self, now: Timestamp) -> NewEvent {
+        let event = make::event(self.dice.pick(&self.tenants), self.bits(), now);
+        self.events.push(event.id);
+        NewEvent { ordering_key: self.dice.pick(&KEYS).map(str::to_owned), ..event }
     }
 
     fn input(&mut self) -> Input {
@@ -193,9 +229,7 @@ impl Plan {
                 Input::Attempted(Verdict::Failed { not_before })
             }
             84..87 => make::GONE,
-            87..95 => Input::GivenBack,
-            95..98 => Input::WebhookStopped(ParkReason::Disabled),
-            _ => Input::WebhookStopped(ParkReason::Deleted),
+            _ => Input::GivenBack,
         }
     }
 
@@ -233,7 +267,38 @@ impl Plan {
             17..19 => Setting::MaxInFlight(self.dice.count(1..5)),
             _ => Setting::Subscription(self.dice.pick(&PATTERNS)),
         };
-        Op::Change(webhook, setting)
+        let release = ReplayId::new(now, self.bits());
+        self.replays.push(release);
+        Op::Change(webhook, setting, release)
+    }
+
+    fn filter(&mut self, now: Timestamp) -> ReplayFilter {
+        let delivered = self.dice.one_in(3);
+        ReplayFilter {
+            delivered,
+            reason: (!delivered && self.dice.one_in(3)).then_some(ParkReason::Exhausted),
+            event_name: self.dice.one_in(4).then(|| self.dice.pick(&NAMES).into()),
+            since: self.time(now),
+            until: self.time(now),
+        }
+    }
+
+    fn start_replay(&mut self, now: Timestamp) -> Op {
+        let (webhook, filter) = (self.dice.pick(&self.webhooks), self.filter(now));
+        if self.dice.one_in(3) {
+            return Op::CountReplay(webhook, filter);
+        }
+        let id = ReplayId::new(now, self.bits());
+        self.replays.push(id);
+        let total = i64::from(self.dice.count(0..9));
+        Op::StartReplay(Replay { total, ..Replay::new(id, webhook, filter, now) })
+    }
+
+    /// Seldom one that ended long ago.
+    fn advance(&mut self) -> Op {
+        let last = if self.dice.one_in(6) { self.replays.len() } else { 6 };
+        let recent = self.replays.len().saturating_sub(last);
+        Op::Advance(self.dice.pick(&self.replays[recent..]), self.dice.size(1..6))
     }
 
     fn page(&mut self, after: Option<Cursor>) -> Page {

@@ -1,18 +1,19 @@
 //! One store on its walk, with the workers that hold what it handed out.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use bluum_hooks_dispatcher::policy::state::MAX_LOST_CLAIMS;
 use bluum_hooks_dispatcher::slots::Slot;
 use bluum_hooks_dispatcher::store::{
-    Accepted, Claimed, Cursor, Due, EventFilter, Key, LEASE, OutboxRow, Page, Recorded, Report,
-    StoreError, Tenant, WebhookDraft, Work,
+    Accepted, Audience, Change, Claimed, Cursor, Due, Edit, EventFilter, Key, LEASE, NewEvent,
+    OutboxRow, Page, Recorded, Report, Tenant, Work,
 };
-use bluum_hooks_shared::api::{Role, WebhookStatus};
-use bluum_hooks_shared::id::{DeliveryId, EventId, TenantId};
+use bluum_hooks_shared::api::Role;
+use bluum_hooks_shared::id::{DeliveryId, EventId, TenantId, WebhookId};
 
-use super::op::{Op, Setting, Word};
+use super::edit::{answered, apply, refused};
+use super::op::{Op, Word};
 use crate::conformance::make;
 use crate::conformance::world::{START, World};
 
@@ -35,6 +36,10 @@ pub(super) struct Side {
     /// How many deliveries each webhook was accepted for.
     pub(super) owed: BTreeMap<i64, usize>,
     last_event: BTreeMap<(TenantId, bool), EventId>,
+    /// Of the events that are not simply for all subscribers.
+    audiences: HashMap<EventId, Audience>,
+    /// Webhooks of which something was replayed because somebody asked for it.
+    pub(super) replayed: HashSet<WebhookId>,
 }
 
 /// Somebody who claimed a delivery.
@@ -56,6 +61,8 @@ impl Side {
             finished: BTreeMap::new(),
             owed: BTreeMap::new(),
             last_event: BTreeMap::new(),
+            audiences: HashMap::new(),
+            replayed: HashSet::new(),
         }
     }
 
@@ -70,10 +77,15 @@ impl Side {
     /// Does it; returns what was answered, the kind of each answer before a colon.
     pub(super) async fn perform(&mut self, op: &Op) -> Vec<String> {
         let mut answers = match op {
-            Op::AddTenant(_) | Op::AddKey(_) | Op::AddWebhook(_) | Op::Change(..) => {
-                self.register(op).await
-            }
+            Op::AddTenant(_)
+            | Op::AddKey(_)
+            | Op::AddWebhook(_)
+            | Op::Change(..)
+            | Op::StartReplay(_)
+            | Op::CancelReplay(_) => self.register(op).await,
+            Op::Advance(..) | Op::Replay(_) | Op::CountReplay(..) => self.replay(op).await,
             Op::Accept(events, answers) => {
+                self.note_audience(events);
                 let World { slots, now, .. } = &self.world;
                 match self.world.store().accept(events, answers, slots, *now).await {
                     Ok(accepted) => self.accepted(accepted).await,
@@ -118,8 +130,7 @@ impl Side {
         match op.clone() {
             Op::AddTenant(id) => {
                 let tenant = Tenant { id, name: "T".into(), metadata: [].into(), created_at: now };
-                store.add_tenant(tenant).await.unwrap();
-                Vec::new()
+                answered(store.change(Change::AddTenant(tenant, Vec::new()), None, now).await)
             }
             Op::AddKey(id) => {
                 let key = Key {
@@ -133,20 +144,54 @@ impl Side {
                     created_at: now,
                     revoked_at: None,
                 };
-                store.add_key(key).await.unwrap();
-                Vec::new()
+                answered(store.change(Change::AddKey(key), None, now).await)
             }
             Op::AddWebhook(draft) => {
-                let webhook = store.add_webhook(*draft).await.unwrap();
-                vec![format!("webhook: {}", webhook.number)]
+                let id = draft.id;
+                let added = store.change(Change::AddWebhook(*draft), None, now).await.unwrap();
+                vec![format!("webhook: {:?}", added.webhook_number(id))]
             }
-            Op::Change(id, setting) => {
-                let change = Box::new(move |draft: &mut WebhookDraft| apply(draft, setting));
-                let changed = store.change_webhook(id, change, now).await.unwrap();
-                vec![format!("changed: {:?}", changed.map(|webhook| webhook.to_api()))]
+            Op::Change(id, setting, release) => {
+                let edit = Edit::new(move |draft| Some(apply(draft, setting, release, now)));
+                answered(store.change(Change::EditWebhook(id, edit), None, now).await)
+            }
+            Op::StartReplay(replay) => {
+                self.replayed.insert(replay.webhook);
+                answered(store.change(Change::StartReplay(replay), None, now).await)
+            }
+            Op::CancelReplay(id) => {
+                answered(store.change(Change::CancelReplay(id), None, now).await)
             }
             _ => Vec::new(),
         }
+    }
+
+    async fn replay(&mut self, op: &Op) -> Vec<String> {
+        let (store, now) = (self.world.store(), self.world.now);
+        match op {
+            Op::Advance(id, limit) => {
+                let advanced = store.advance_replay(*id, *limit, now).await.unwrap();
+                let kind = if advanced.replayed > 0 { "replayed" } else { "advanced" };
+                vec![format!("{kind}: {advanced:?}")]
+            }
+            Op::Replay(id) => match store.replay(*id, None, now).await {
+                Ok(delivery) => {
+                    self.replayed.insert(delivery.webhook);
+                    vec![format!("replayed one: {delivery:?}")]
+                }
+                Err(error) => vec![refused(&error)],
+            },
+            Op::CountReplay(webhook, filter) => {
+                let count = store.count_replay(*webhook, filter).await.unwrap();
+                vec![format!("to replay: {count}")]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn note_audience<'a>(&mut self, events: impl IntoIterator<Item = &'a NewEvent>) {
+        let some = events.into_iter().filter(|event| event.audience != Audience::Subscribers);
+        self.audiences.extend(some.map(|event| (event.id, event.audience)));
     }
 
     async fn accepted(&mut self, accepted: Accepted) -> Vec<String> {
@@ -170,8 +215,13 @@ impl Side {
                 for event in self.world.store().events(&filter, page).await.unwrap() {
                     self.last_event.insert((tenant, livemode), event.id);
                     for webhook in registry.webhooks_of(tenant, livemode) {
-                        let wants = usize::from(webhook.wants(&event.name));
-                        *self.owed.entry(webhook.number).or_default() += wants;
+                        let id = webhook.settings.id;
+                        let wants = match self.audiences.get(&event.id) {
+                            Some(Audience::Only(only)) => *only == id,
+                            Some(Audience::SubscribersBut(but)) if *but == id => false,
+                            _ => webhook.wants(&event.name),
+                        };
+                        *self.owed.entry(webhook.number).or_default() += usize::from(wants);
                     }
                 }
             }
@@ -228,7 +278,8 @@ impl Side {
             let schedule = claimed.webhook.settings.retry_schedule.clone().unwrap_or_default();
             let hand_on = word.hand_on && slot.is_some();
             let report = self.world.report_by(claimed, word.input, &schedule, word.jitter);
-            reports.push(Report { hand_on, ..report });
+            let notice = word.notice.clone();
+            reports.push(Report { hand_on, notice, ..report });
         }
         let recorded = self.world.record(&reports).await;
         assert_eq!(recorded.len(), reports.len());
@@ -249,12 +300,16 @@ impl Side {
             }
         }
         self.dismiss(words);
+        self.count_what_is_owed().await;
         answers
     }
 
-    /// Deliveries of one key finish in the order accepted.
+    /// Deliveries of one key finish in the order accepted, as long as nobody asks for a replay.
     fn note_order(&mut self, report: &Report) {
         let claimed = &report.claimed;
+        if self.replayed.contains(&claimed.webhook.settings.id) {
+            return;
+        }
         if let (Some(key), Some(_)) = (&claimed.ordering_key, report.after.state.finished_at()) {
             let line = (claimed.webhook.number, key.clone());
             let before = self.finished.insert(line, claimed.sequence).unwrap_or(0);
@@ -313,24 +368,5 @@ impl Side {
             };
             self.workers.remove(dead);
         }
-    }
-}
-
-fn refused(error: &StoreError) -> String {
-    let kind = if matches!(error, StoreError::KeyUsed) { "key used" } else { "refused" };
-    kind.to_owned()
-}
-
-fn apply(draft: &mut WebhookDraft, setting: Setting) {
-    match setting {
-        Setting::Status(status) => {
-            draft.status = status;
-            let disabled = status == WebhookStatus::Disabled;
-            draft.status_reason = disabled.then(|| "gone".to_owned());
-        }
-        Setting::Ordering(ordering) => draft.ordering = ordering,
-        Setting::MaxInFlight(most) => draft.max_in_flight = most,
-        Setting::Subscription(pattern) => draft.event_type_names = vec![pattern.to_owned()],
-        Setting::DeletedAt(now) => draft.deleted_at = Some(now),
     }
 }

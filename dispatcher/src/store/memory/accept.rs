@@ -20,10 +20,7 @@ pub(super) fn accept(
 ) -> Result<Accepted, StoreError> {
     keys_are_free(books, answers, now)?;
     check(books, events)?;
-    for NewAnswer { caller, idempotency_key, answer } in answers {
-        let place = (*caller, idempotency_key.clone());
-        books.answers.insert(place, (answer.clone(), now));
-    }
+    keep(books, answers, now);
     let registry = Arc::clone(&books.registry);
     let standing =
         Standing { registry: &registry, busy: &busy(books), sequences: &books.sequences };
@@ -41,8 +38,19 @@ pub(super) fn accept(
     Ok(accepted)
 }
 
+pub(super) fn keep(books: &mut Books, answers: &[NewAnswer], now: Timestamp) {
+    for NewAnswer { caller, idempotency_key, answer } in answers {
+        let place = (*caller, idempotency_key.clone());
+        books.answers.insert(place, (answer.clone(), now));
+    }
+}
+
 /// No answer stands where one is to be kept, and no two are for the same place.
-fn keys_are_free(books: &Books, answers: &[NewAnswer], now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn keys_are_free(
+    books: &Books,
+    answers: &[NewAnswer],
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let mut places = HashSet::new();
     for NewAnswer { caller, idempotency_key, .. } in answers {
         refuse_if(books.registry.key(*caller).is_none(), "there is no such key")?;
@@ -70,7 +78,7 @@ fn check(books: &Books, events: &[NewEvent]) -> Result<(), StoreError> {
 }
 
 /// The lines with a delivery under way.
-fn busy(books: &Books) -> HashSet<(i64, String)> {
+pub(super) fn busy(books: &Books) -> HashSet<(i64, String)> {
     let under_way = books.unfinished().filter(|(_, delivery)| delivery.due_at().is_some());
     under_way.filter_map(|(_, delivery)| delivery.line()).collect()
 }

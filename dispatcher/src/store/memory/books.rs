@@ -64,10 +64,6 @@ pub(super) fn refuse_if(conflict: bool, why: &str) -> Result<(), StoreError> {
 }
 
 impl Books {
-    pub(super) fn change_registry(&mut self, change: impl FnOnce(&mut Registry)) {
-        change(Arc::make_mut(&mut self.registry));
-    }
-
     /// Refuses what belongs to a tenant that there is not.
     pub(super) fn tenant_exists(&self, tenant: Option<TenantId>) -> Result<(), StoreError> {
         let unknown = tenant.is_some_and(|id| self.registry.tenant(id).is_none());

@@ -9,7 +9,7 @@ use super::books::Books;
 use super::record;
 use crate::policy::state::{Progress, State};
 use crate::slots::Slots;
-use crate::store::{Due, Work, turns};
+use crate::store::{Due, Registry, Work, turns};
 
 pub(super) fn claim_due(
     books: &mut Books,
@@ -20,8 +20,9 @@ pub(super) fn claim_due(
     for webhook in slots.backlogged() {
         slots.set_backlog(webhook, false);
     }
-    let mut due = due_by_webhook(books, now);
     let registry = Arc::clone(&books.registry);
+    let parked = park(books, &registry, now);
+    let mut due = due_by_webhook(books, now);
     let lanes = turns::share(due.keys().copied().collect(), per_webhook, slots, &registry);
     let mut work = Vec::new();
     let mut given_up = Vec::new();
@@ -43,8 +44,26 @@ pub(super) fn claim_due(
     for line in &given_up {
         record::release(books, line, false, now);
     }
-    let next_due = if given_up.is_empty() { next_due(books, now) } else { Some(now) };
+    let again = parked || !given_up.is_empty();
+    let next_due = if again { Some(now) } else { next_due(books, now) };
     Due { work, next_due }
+}
+
+/// Parks what stopped webhooks are owed, all but what is under way; returns whether there was
+/// something.
+fn park(books: &mut Books, registry: &Registry, now: Timestamp) -> bool {
+    let stopped = |(position, delivery): (i64, &super::books::Delivery)| {
+        let reason = registry.webhook_numbered(delivery.webhook)?.stopped()?;
+        let progress = delivery.stored.progress;
+        let held = matches!(progress.state, State::Leased { lease_until } if lease_until > now);
+        let after = turns::stopped(progress, reason, now).ok().filter(|_| !held)?;
+        Some((position, after))
+    };
+    let changes: Vec<_> = books.unfinished().filter_map(stopped).collect();
+    for &(position, after) in &changes {
+        books.set_progress(position, after);
+    }
+    !changes.is_empty()
 }
 
 /// The positions of what is due, by due time and then by age.

@@ -5,21 +5,23 @@
 
 mod accept;
 mod books;
+mod change;
 mod claim;
 mod outbox;
 mod read;
 mod record;
+mod replay;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, WebhookId};
+use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, ReplayId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 
 use super::{
-    Accepted, Answer, Change, DeliveryFilter, Drained, Due, EventFilter, Health, Key, NewAnswer,
-    NewEvent, OutboxReader, OutboxRow, Page, Recorded, Registry, Report, Store, StoreError,
-    StoredAttempt, StoredDelivery, StoredEvent, Tenant, Webhook, WebhookDraft,
+    Accepted, Advanced, Answer, Change, DeliveryFilter, Drained, Due, EventFilter, Health, Keep,
+    NewAnswer, NewEvent, OutboxReader, OutboxRow, Page, Recorded, Registry, ReplayFilter, Report,
+    Store, StoreError, StoredAttempt, StoredDelivery, StoredEvent,
 };
 use crate::slots::Slots;
 use books::Books;
@@ -94,7 +96,7 @@ impl Store for MemoryStore {
         now: Timestamp,
     ) -> Result<Vec<Recorded>, StoreError> {
         let mut books = self.lock();
-        Ok(reports.iter().map(|report| record::record(&mut books, report, now)).collect())
+        reports.iter().map(|report| record::record(&mut books, report, now)).collect()
     }
 
     async fn drain_outbox(
@@ -115,53 +117,39 @@ impl Store for MemoryStore {
         Arc::clone(&self.lock().registry)
     }
 
-    async fn add_tenant(&self, tenant: Tenant) -> Result<(), StoreError> {
-        let mut books = self.lock();
-        books::refuse_if(books.registry.tenant(tenant.id).is_some(), "the tenant exists")?;
-        books.change_registry(|registry| registry.put_tenant(tenant));
-        Ok(())
-    }
-
-    async fn add_key(&self, key: Key) -> Result<(), StoreError> {
-        let mut books = self.lock();
-        books::refuse_if(books.registry.key(key.id).is_some(), "the key exists")?;
-        books.tenant_exists(key.tenant)?;
-        books.change_registry(|registry| registry.put_key(key));
-        Ok(())
-    }
-
-    async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<(), StoreError> {
-        self.lock().change_registry(|registry| registry.revoke_key(id, now));
-        Ok(())
-    }
-
-    async fn add_webhook(&self, draft: WebhookDraft) -> Result<Arc<Webhook>, StoreError> {
-        let mut books = self.lock();
-        let exists = books.registry.webhook_number(draft.id).is_some();
-        books::refuse_if(exists, "the webhook exists")?;
-        books.tenant_exists(Some(draft.tenant))?;
-        books.last_webhook += 1;
-        let webhook = Arc::new(Webhook::new(books.last_webhook, draft));
-        books.change_registry(|registry| registry.put_webhook(Arc::clone(&webhook)));
-        Ok(webhook)
-    }
-
-    async fn change_webhook(
+    async fn change(
         &self,
-        id: WebhookId,
         change: Change,
+        answer: Option<Keep<Registry>>,
         now: Timestamp,
-    ) -> Result<Option<Arc<Webhook>>, StoreError> {
-        let mut books = self.lock();
-        let Some(current) = books.registry.webhook(id).cloned() else {
-            return Ok(None);
-        };
-        let mut settings = current.settings.clone();
-        change(&mut settings);
-        settings.updated_at = now;
-        let webhook = Arc::new(Webhook::new(current.number, settings));
-        books.change_registry(|registry| registry.put_webhook(Arc::clone(&webhook)));
-        Ok(Some(webhook))
+    ) -> Result<Arc<Registry>, StoreError> {
+        change::change(&mut self.lock(), change, answer, now)
+    }
+
+    async fn replay(
+        &self,
+        id: DeliveryId,
+        answer: Option<Keep<StoredDelivery>>,
+        now: Timestamp,
+    ) -> Result<StoredDelivery, StoreError> {
+        replay::one(&mut self.lock(), id, answer, now)
+    }
+
+    async fn count_replay(
+        &self,
+        webhook: WebhookId,
+        filter: &ReplayFilter,
+    ) -> Result<i64, StoreError> {
+        Ok(replay::count(&self.lock(), webhook, filter))
+    }
+
+    async fn advance_replay(
+        &self,
+        id: ReplayId,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Advanced, StoreError> {
+        Ok(replay::advance(&mut self.lock(), id, limit, now))
     }
 
     async fn event(&self, id: EventId) -> Result<Option<StoredEvent>, StoreError> {

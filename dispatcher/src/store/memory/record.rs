@@ -2,12 +2,18 @@
 
 use bluum_hooks_shared::time::Timestamp;
 
+use super::accept;
 use super::books::Books;
 use crate::policy::state::State;
-use crate::store::{Claimed, Recorded, Report, StoredAttempt, turns};
+use crate::slots::Slots;
+use crate::store::{Claimed, Recorded, Report, StoreError, StoredAttempt, turns};
 
-pub(super) fn record(books: &mut Books, report: &Report, now: Timestamp) -> Recorded {
-    let Report { claimed, after, attempt, hand_on } = report;
+pub(super) fn record(
+    books: &mut Books,
+    report: &Report,
+    now: Timestamp,
+) -> Result<Recorded, StoreError> {
+    let Report { claimed, after, attempt, notice, hand_on } = report;
     let current = books.deliveries.get(&claimed.position);
     let held = current.is_some_and(|current| {
         let current = current.stored.progress;
@@ -15,7 +21,7 @@ pub(super) fn record(books: &mut Books, report: &Report, now: Timestamp) -> Reco
             && current.state.status() == claimed.progress.state.status()
     });
     if !held {
-        return Recorded::Stale;
+        return Ok(Recorded::Stale);
     }
     books.set_progress(claimed.position, *after);
     if let Some(attempt) = attempt.clone() {
@@ -24,7 +30,11 @@ pub(super) fn record(books: &mut Books, report: &Report, now: Timestamp) -> Reco
     }
     let line = claimed.ordering_key.clone().map(|key| (claimed.webhook.number, key));
     let freed = line.filter(|_| after.state.finished_at().is_some());
-    Recorded::Applied { successor: freed.and_then(|line| release(books, &line, *hand_on, now)) }
+    let successor = freed.and_then(|line| release(books, &line, *hand_on, now));
+    if let Some(notice) = notice.clone() {
+        accept::accept(books, &[notice], &[], &Slots::none(), now)?;
+    }
+    Ok(Recorded::Applied { successor })
 }
 
 /// Makes the first queued delivery of a line ready. Returned if it is claimed at once.

@@ -10,18 +10,20 @@ use crate::policy::state::{ParkReason, State};
 use crate::slots::Slots;
 use crate::store::plan::{self, Planned, Standing};
 use crate::store::{Accepted, NewAnswer, NewEvent, Registry, StoreError};
+use crate::vault::Vault;
 
 pub(super) async fn accept(
     writer: &mut Writer,
     events: &[NewEvent],
     answers: &[NewAnswer],
     registry: &Registry,
+    vault: &Vault,
     slots: &Slots,
     now: Timestamp,
 ) -> Result<Accepted, StoreError> {
     let Writer { connection, last_event, last_delivery, sequences, .. } = writer;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    answers::keep(&mut transaction, answers, now).await?;
+    answers::keep(&mut transaction, answers, vault, now).await?;
     let numbers = Numbers { last_event: *last_event, last_delivery: *last_delivery, sequences };
     let written = write(&mut transaction, events, registry, slots, &numbers, now).await?;
     transaction.commit().await?;

@@ -6,6 +6,7 @@
 mod accept;
 mod answers;
 mod audit;
+mod change;
 mod claim;
 mod open;
 mod outbox;
@@ -13,6 +14,7 @@ mod read;
 mod record;
 mod registry;
 mod rekey;
+mod replay;
 mod row;
 pub mod statement;
 
@@ -21,7 +23,7 @@ use std::fs::File;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, WebhookId};
+use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, ReplayId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
@@ -32,9 +34,9 @@ pub use open::OpenError;
 pub use rekey::{RekeyError, Rekeyed, rekey};
 
 use super::{
-    Accepted, Answer, Change, DeliveryFilter, Drained, Due, EventFilter, Health, Key, NewAnswer,
-    NewEvent, OutboxReader, Page, Recorded, Registry, Report, Store, StoreError, StoredAttempt,
-    StoredDelivery, StoredEvent, Tenant, Webhook, WebhookDraft,
+    Accepted, Advanced, Answer, Change, DeliveryFilter, Drained, Due, EventFilter, Health, Keep,
+    NewAnswer, NewEvent, OutboxReader, Page, Recorded, Registry, ReplayFilter, Report, Store,
+    StoreError, StoredAttempt, StoredDelivery, StoredEvent,
 };
 use crate::slots::Slots;
 use crate::vault::Vault;
@@ -67,9 +69,10 @@ struct Writer {
 }
 
 impl Writer {
-    /// Says how a write ended. A refused idempotency key is an answer, not a failure.
+    /// Says how a write ended. What was refused for a good reason is an answer, not a failure.
     fn ended<T>(&mut self, outcome: &Result<T, StoreError>) {
-        self.in_doubt = matches!(outcome, Err(failure) if !matches!(failure, StoreError::KeyUsed));
+        let answered = matches!(outcome, Ok(_) | Err(StoreError::KeyUsed | StoreError::Declined));
+        self.in_doubt = !answered;
     }
 }
 
@@ -84,7 +87,7 @@ impl SqliteStore {
             let connection = self.options.connect().await?;
             let (fresh, registry) = open::read_all(connection, &self.vault).await?;
             *writer = fresh;
-            self.set_registry(|current| *current = registry);
+            self.change_registry(|current| *current = registry);
         }
         writer.in_doubt = true;
         Ok(writer)
@@ -102,20 +105,8 @@ impl SqliteStore {
         }
     }
 
-    /// Adds a tenant and keys, all or nothing.
-    pub async fn add_first(&self, tenant: Tenant, keys: Vec<Key>) -> Result<(), StoreError> {
-        let mut writer = self.writer().await?;
-        let written = registry::insert_first(&mut writer.connection, &tenant, &keys).await;
-        writer.ended(&written);
-        written?;
-        self.set_registry(|registry| {
-            registry.put_tenant(tenant);
-            keys.into_iter().for_each(|key| registry.put_key(key));
-        });
-        Ok(())
-    }
-
-    fn set_registry(&self, change: impl FnOnce(&mut Registry)) {
+    /// While the writer is held, so that changes are seen in the order of their commits.
+    fn change_registry(&self, change: impl FnOnce(&mut Registry)) {
         let mut current = self.registry.write().unwrap_or_else(PoisonError::into_inner);
         change(Arc::make_mut(&mut current));
     }
@@ -131,8 +122,9 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> Result<Accepted, StoreError> {
         let mut writer = self.writer().await?;
+        let (registry, vault) = (self.registry(), &self.vault);
         let accepted =
-            accept::accept(&mut writer, events, answers, &self.registry(), slots, now).await;
+            accept::accept(&mut writer, events, answers, &registry, vault, slots, now).await;
         writer.ended(&accepted);
         accepted
     }
@@ -143,7 +135,7 @@ impl Store for SqliteStore {
         idempotency_key: &str,
         now: Timestamp,
     ) -> Result<Option<Answer>, StoreError> {
-        answers::find(&self.hot_reader, caller, idempotency_key, now).await
+        answers::find(&self.hot_reader, &self.vault, caller, idempotency_key, now).await
     }
 
     async fn claim_due(
@@ -187,63 +179,53 @@ impl Store for SqliteStore {
         Arc::clone(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn add_tenant(&self, tenant: Tenant) -> Result<(), StoreError> {
-        let mut writer = self.writer().await?;
-        let written = registry::insert_tenant(&mut writer.connection, &tenant).await;
-        writer.ended(&written);
-        written?;
-        self.set_registry(|registry| registry.put_tenant(tenant));
-        Ok(())
-    }
-
-    async fn add_key(&self, key: Key) -> Result<(), StoreError> {
-        let mut writer = self.writer().await?;
-        let written = registry::insert_key(&mut writer.connection, &key).await;
-        writer.ended(&written);
-        written?;
-        self.set_registry(|registry| registry.put_key(key));
-        Ok(())
-    }
-
-    async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<(), StoreError> {
-        let mut writer = self.writer().await?;
-        let written = registry::revoke_key(&mut writer.connection, id, now).await;
-        writer.ended(&written);
-        written?;
-        self.set_registry(|registry| registry.revoke_key(id, now));
-        Ok(())
-    }
-
-    async fn add_webhook(&self, draft: WebhookDraft) -> Result<Arc<Webhook>, StoreError> {
-        let mut writer = self.writer().await?;
-        let number = registry::insert_webhook(&mut writer.connection, &self.vault, &draft).await;
-        writer.ended(&number);
-        let webhook = Arc::new(Webhook::new(number?, draft));
-        self.set_registry(|registry| registry.put_webhook(Arc::clone(&webhook)));
-        Ok(webhook)
-    }
-
-    async fn change_webhook(
+    async fn change(
         &self,
-        id: WebhookId,
         change: Change,
+        answer: Option<Keep<Registry>>,
         now: Timestamp,
-    ) -> Result<Option<Arc<Webhook>>, StoreError> {
+    ) -> Result<Arc<Registry>, StoreError> {
         let mut writer = self.writer().await?;
-        let Some(current) = self.registry().webhook(id).cloned() else {
-            writer.ended(&Ok(()));
-            return Ok(None);
-        };
-        let mut settings = current.settings.clone();
-        change(&mut settings);
-        settings.updated_at = now;
-        let connection = &mut writer.connection;
-        let written = registry::update_webhook(connection, &self.vault, &settings).await;
-        writer.ended(&written);
-        written?;
-        let webhook = Arc::new(Webhook::new(current.number, settings));
-        self.set_registry(|registry| registry.put_webhook(Arc::clone(&webhook)));
-        Ok(Some(webhook))
+        let (registry, vault) = (self.registry(), &self.vault);
+        let changed = change::change(&mut writer, vault, &registry, change, answer, now).await;
+        writer.ended(&changed);
+        let changed = changed?;
+        self.change_registry(|current| *current = changed);
+        // Still this one: the writer is held.
+        Ok(self.registry())
+    }
+
+    async fn replay(
+        &self,
+        id: DeliveryId,
+        answer: Option<Keep<StoredDelivery>>,
+        now: Timestamp,
+    ) -> Result<StoredDelivery, StoreError> {
+        let mut writer = self.writer().await?;
+        let replayed =
+            replay::one(&mut writer, &self.vault, &self.registry(), id, answer, now).await;
+        writer.ended(&replayed);
+        replayed
+    }
+
+    async fn count_replay(
+        &self,
+        webhook: WebhookId,
+        filter: &ReplayFilter,
+    ) -> Result<i64, StoreError> {
+        match self.registry().webhook_number(webhook) {
+            Some(number) => replay::count(&self.readers, number, filter).await,
+            None => Ok(0),
+        }
+    }
+
+    async fn advance_replay(
+        &self,
+        id: ReplayId,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Advanced, StoreError> {
+        replay::advance(self, id, limit, now).await
     }
 
     async fn event(&self, id: EventId) -> Result<Option<StoredEvent>, StoreError> {

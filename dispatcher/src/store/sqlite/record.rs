@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use bluum_hooks_shared::time::Timestamp;
 use sqlx::{Connection, SqliteConnection};
 
+use super::accept::Numbers;
+use super::change::publish;
 use super::{Writer, row, statement};
 use crate::store::{Claimed, Recorded, Registry, Report, StoreError, turns};
 
@@ -14,12 +16,20 @@ pub(super) async fn record(
     registry: &Registry,
     now: Timestamp,
 ) -> Result<Vec<Recorded>, StoreError> {
-    let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await?;
+    let Writer { connection, last_event, last_delivery, sequences, .. } = writer;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let applied = set_progress(&mut transaction, reports).await?;
     insert_attempts(&mut transaction, reports, &applied).await?;
     let finished = finished(reports, &applied);
     let mut successors = release(&mut transaction, &finished, registry, now).await?;
+    let notices: Vec<_> =
+        written(reports, &applied).filter_map(|report| report.notice.clone()).collect();
+    let numbers = Numbers { last_event: *last_event, last_delivery: *last_delivery, sequences };
+    let published = publish(&mut transaction, &notices, registry, &numbers, now).await?;
     transaction.commit().await?;
+    if let Some(published) = published {
+        published.settle(last_event, last_delivery, sequences, &notices);
+    }
     let outcome = reports.iter().enumerate().map(|(place, report)| {
         if applied.contains(&place) {
             Recorded::Applied { successor: successors.remove(&report.claimed.position) }

@@ -1,4 +1,4 @@
-//! Tenants, keys and webhooks: read whole at the start, written one at a time.
+//! Tenants, keys, webhooks and replays: read whole at the start, written one at a time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,11 +11,14 @@ use bluum_hooks_shared::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection};
 
 use super::{row, statement};
 use crate::policy::retry::RetrySchedule;
-use crate::store::{Key, Registry, StoreError, Tenant, Webhook, WebhookDraft, WebhookSecret};
+use crate::policy::state::ParkReason;
+use crate::store::{
+    Key, Registry, Replay, ReplayFilter, StoreError, Tenant, Webhook, WebhookDraft, WebhookSecret,
+};
 use crate::vault::{Sealed, Vault};
 
 /// The registry, and the last sequence number of each webhook.
@@ -36,21 +39,10 @@ pub(super) async fn load(
         sequences.insert(number, found.try_get("last_sequence")?);
         registry.put_webhook(Arc::new(Webhook::new(number, webhook(&found, vault)?)));
     }
-    Ok((registry, sequences))
-}
-
-/// A tenant and keys in one commit.
-pub(super) async fn insert_first(
-    connection: &mut SqliteConnection,
-    tenant: &Tenant,
-    keys: &[Key],
-) -> Result<(), StoreError> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    insert_tenant(&mut transaction, tenant).await?;
-    for key in keys {
-        insert_key(&mut transaction, key).await?;
+    for found in sqlx::query(statement::REPLAYS).fetch_all(&mut *connection).await? {
+        registry.put_replay(replay(&found)?);
     }
-    Ok(transaction.commit().await?)
+    Ok((registry, sequences))
 }
 
 pub(super) async fn insert_tenant(
@@ -149,6 +141,33 @@ async fn write_webhook(
     Ok(number)
 }
 
+/// Begins a replay, or moves it on.
+pub(super) async fn put_replay(
+    connection: &mut SqliteConnection,
+    replay: &Replay,
+) -> Result<(), StoreError> {
+    let filter = &replay.filter;
+    sqlx::query(statement::PUT_REPLAY)
+        .bind(replay.id.to_string())
+        .bind(replay.webhook.to_string())
+        .bind(text(replay.status)?)
+        .bind(replay.release)
+        .bind(filter.delivered)
+        .bind(filter.reason.map(ParkReason::as_str))
+        .bind(&filter.event_name)
+        .bind(filter.since.map(Timestamp::as_micros))
+        .bind(filter.until.map(Timestamp::as_micros))
+        .bind(replay.up_to)
+        .bind(replay.cursor)
+        .bind(replay.total)
+        .bind(replay.replayed)
+        .bind(replay.created_at.as_micros())
+        .bind(replay.finished_at.map(Timestamp::as_micros))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// A secret as it is stored.
 #[derive(Serialize, Deserialize)]
 pub(super) struct SecretRow {
@@ -230,6 +249,29 @@ fn webhook(found: &SqliteRow, vault: &Vault) -> Result<WebhookDraft, StoreError>
         created_at: row::time(found, "created_at")?,
         updated_at: row::time(found, "updated_at")?,
         deleted_at: row::optional_time(found, "deleted_at")?,
+    })
+}
+
+fn replay(found: &SqliteRow) -> Result<Replay, StoreError> {
+    let reason: Option<&str> = found.try_get("reason")?;
+    Ok(Replay {
+        id: row::parsed(found, "id")?,
+        webhook: row::parsed(found, "webhook_id")?,
+        filter: ReplayFilter {
+            delivered: found.try_get("delivered")?,
+            reason: reason.and_then(ParkReason::parse),
+            event_name: found.try_get("event")?,
+            since: row::optional_time(found, "since")?,
+            until: row::optional_time(found, "until")?,
+        },
+        release: found.try_get("release")?,
+        up_to: found.try_get("up_to")?,
+        cursor: found.try_get("cursor")?,
+        total: found.try_get("total")?,
+        replayed: found.try_get("replayed")?,
+        status: word(found, "status")?,
+        created_at: row::time(found, "created_at")?,
+        finished_at: row::optional_time(found, "finished_at")?,
     })
 }
 

@@ -9,7 +9,7 @@ use sqlx::{Connection, Row, SqliteConnection};
 
 use super::open::{Cause, connect, is_new, key, lock, options, real, unusable};
 use super::registry::{SecretRow, json};
-use super::{OpenError, row, statement};
+use super::{OpenError, answers, row, statement};
 use crate::random::Random;
 use crate::store::StoreError;
 use crate::vault::{KeyError, KeySource, Vault};
@@ -83,6 +83,19 @@ async fn reseal(
         }
         let set = sqlx::query(statement::SET_SECRETS).bind(&id).bind(row::batch(&rows)?);
         webhooks += set.execute(&mut *transaction).await?.rows_affected();
+    }
+    for found in sqlx::query(statement::SEALED_ANSWERS).fetch_all(&mut *transaction).await? {
+        let (caller, key): (String, String) =
+            (found.try_get("key_id")?, found.try_get("idempotency_key")?);
+        let (owner, body): (_, Vec<u8>) = (answers::owner(&caller, &key), found.try_get("body")?);
+        let sealed = to.seal(&owner, &from.open(&owner, &answers::sealed(&body)?)?)?;
+        sqlx::query(statement::SET_SEALED_ANSWER)
+            .bind(caller)
+            .bind(key)
+            .bind(row::batch(&sealed)?.into_bytes())
+            .bind(to.key_id())
+            .execute(&mut *transaction)
+            .await?;
     }
     transaction.commit().await?;
     let (old_key_id, new_key_id) = (from.key_id().to_owned(), to.key_id().to_owned());

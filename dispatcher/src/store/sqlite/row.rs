@@ -34,13 +34,32 @@ pub(super) fn optional_time(
     Ok(micros.map(Timestamp::from_micros))
 }
 
+/// A delivery about to change its state.
+pub(super) struct Standing {
+    pub(super) position: i64,
+    pub(super) webhook: i64,
+    pub(super) sequence: i64,
+    pub(super) ordering_key: Option<String>,
+    pub(super) progress: Progress,
+}
+
+pub(super) fn standing(row: &SqliteRow) -> Result<Standing, StoreError> {
+    Ok(Standing {
+        position: row.try_get("position")?,
+        webhook: row.try_get("webhook")?,
+        sequence: row.try_get("sequence")?,
+        ordering_key: row.try_get("ordering_key")?,
+        progress: progress(row)?,
+    })
+}
+
 /// The columns that `SET_PROGRESS` sets.
 pub(super) fn progress(row: &SqliteRow) -> Result<Progress, StoreError> {
     let state: &str = row.try_get("state")?;
     let due_at = optional_time(row, "due_at")?;
     let finished_at = optional_time(row, "finished_at")?;
     let reason: Option<&str> = row.try_get("reason")?;
-    let reason = reason.and_then(|text| ParkReason::ALL.into_iter().find(|r| r.as_str() == text));
+    let reason = reason.and_then(ParkReason::parse);
     let state = match (state, due_at, finished_at, reason) {
         ("queued", None, None, None) => State::Queued,
         ("waiting", Some(due_at), None, None) => State::Waiting { due_at },
@@ -72,6 +91,13 @@ pub(super) type ProgressRow = (
     u32,
     u32,
 );
+
+impl Standing {
+    /// Its change to this.
+    pub(super) fn become_(&self, after: &Progress) -> ProgressRow {
+        progress_row(self.position, &self.progress, after)
+    }
+}
 
 pub(super) fn progress_row(position: i64, before: &Progress, after: &Progress) -> ProgressRow {
     (

@@ -1,0 +1,143 @@
+//! Events as they are accepted, as server-sent events.
+//!
+//! The same list as `GET /v1/events`, read page by page and then as it grows. Nothing is kept for a
+//! stream but its cursor, so one that breaks is resumed from the last id that arrived, with no
+//! event left out.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use bluum_hooks_shared::id::EventId;
+use bluum_hooks_shared::time::Timestamp;
+use bytes::Bytes;
+use futures_util::stream;
+use tokio::sync::watch;
+
+use super::answer::{self, Answer};
+use super::auth::Caller;
+use super::error::ApiError;
+use super::query::Query;
+use super::{Api, Shared, events};
+use crate::invalid::Invalid;
+use crate::store::{Cursor, EventFilter, Page, StoredEvent};
+
+/// Events read at once.
+const PAGE: u32 = 100;
+/// How long a stream is silent at most. Shorter than the time after which proxies commonly close a
+/// connection on which nothing moves.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// `GET /v1/events/stream`: from the beginning, or on from `Last-Event-ID` or `starting_after`.
+pub(super) async fn open(State(api): Shared, caller: Caller, request: Request) -> Answer {
+    let mut query = Query::new(request.uri())?;
+    let (tenant, event) = (query.text("tenant"), query.text("event"));
+    let (since, starting_after) = (query.parsed("since")?, query.text("starting_after"));
+    query.finish()?;
+    let addressee = caller.acts_for(tenant.as_deref(), &api.context.store.registry())?;
+    if let Some(unknown) = event.as_deref().filter(|name| !events::is_known(name)) {
+        return Err(Invalid::unknown_event(unknown).into());
+    }
+    let resumed = request.headers().get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
+    let after = match (resumed, starting_after.as_deref()) {
+        (Some(id), _) => Some(events::find(&api, &caller, id, "Last-Event-ID").await?.id),
+        (None, Some(id)) => Some(events::find(&api, &caller, id, "starting_after").await?.id),
+        (None, None) => None,
+    };
+    let reader = Reader {
+        arrivals: api.context.arrivals.listen(),
+        filter: EventFilter {
+            tenant: addressee.tenant,
+            livemode: addressee.livemode,
+            name: None,
+            since: None,
+            until: None,
+        },
+        event,
+        since,
+        after,
+        api,
+    };
+    let frames = stream::unfold(reader, |mut reader| async move {
+        let frames = reader.next().await.transpose()?;
+        Some((frames, reader))
+    });
+    let mut response = answer::raw(StatusCode::OK, Body::from_stream(frames));
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    Ok(response)
+}
+
+/// Where a stream stands.
+struct Reader {
+    api: Arc<Api>,
+    arrivals: watch::Receiver<()>,
+    filter: EventFilter,
+    /// What the caller wants of them. Looked at here and not in the store, so that what is passed
+    /// over is passed over once.
+    event: Option<String>,
+    since: Option<Timestamp>,
+    after: Option<EventId>,
+}
+
+impl Reader {
+    /// The next frames; `None` when the daemon stops.
+    async fn next(&mut self) -> Result<Option<Bytes>, std::io::Error> {
+        let context = self.api.context.clone();
+        while !context.shutdown.is_intake_stopped() {
+            // What arrives while the page is read must wake the wait after it.
+            self.arrivals.mark_unchanged();
+            let after = self.after.map(Cursor::Event);
+            let page = Page { limit: PAGE, offset: 0, after };
+            let found = context.store.events(&self.filter, page).await.map_err(|failure| {
+                let _logged = ApiError::internal(&failure);
+                std::io::Error::other("the events cannot be read")
+            })?;
+            if let Some(last) = found.last() {
+                self.after = Some(last.id);
+                let wanted: Vec<_> = found.iter().filter(|event| self.wants(event)).collect();
+                if !wanted.is_empty() {
+                    return Ok(Some(frames(&wanted)));
+                }
+                continue;
+            }
+            tokio::select! {
+                _ = self.arrivals.changed() => {}
+                () = context.shutdown.intake_stopped() => {}
+                () = context.clock.sleep_until(context.clock.now().plus(HEARTBEAT)) => {
+                    return Ok(Some(Bytes::from_static(b":\n\n")));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn wants(&self, event: &StoredEvent) -> bool {
+        self.event.as_ref().is_none_or(|name| *name == event.name)
+            && self.since.is_none_or(|since| event.created_at >= since)
+    }
+}
+
+/// One frame for each event. White space that ends a line in the body begins a new `data:`.
+fn frames(events: &[&StoredEvent]) -> Bytes {
+    let mut frames = String::new();
+    for event in events {
+        // Writing to a String cannot fail.
+        let _ = writeln!(frames, "id: {}\nevent: {}", event.id, event.name);
+        let body = String::from_utf8_lossy(&event.body);
+        for line in body.split(['\r', '\n']).filter(|line| !line.is_empty()) {
+            let _ = writeln!(frames, "data: {line}");
+        }
+        frames.push('\n');
+    }
+    frames.into()
+}

@@ -1,0 +1,175 @@
+//! Replay: finished deliveries owed again, one, or a batch of many and the cursor with it.
+
+use std::collections::HashSet;
+
+use bluum_hooks_shared::id::{DeliveryId, ReplayId};
+use bluum_hooks_shared::time::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
+
+use super::row::{ProgressRow, Standing};
+use super::{SqliteStore, Writer, answers, registry, row, statement};
+use crate::policy::state::ParkReason;
+use crate::store::replay::{replayed, taker};
+use crate::store::{
+    Advanced, Keep, Registry, Replay, ReplayFilter, Store, StoreError, StoredDelivery,
+};
+use crate::vault::Vault;
+
+pub(super) async fn one(
+    writer: &mut Writer,
+    vault: &Vault,
+    registry: &Registry,
+    id: DeliveryId,
+    answer: Option<Keep<StoredDelivery>>,
+    now: Timestamp,
+) -> Result<StoredDelivery, StoreError> {
+    let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await?;
+    let found = delivery(&mut transaction, id).await?.ok_or(StoreError::Declined)?;
+    let standing = row::standing(&found)?;
+    taker(registry, standing.webhook)?;
+    if set(&mut transaction, &[standing], now).await? == 0 {
+        return Err(StoreError::Declined);
+    }
+    let found = delivery(&mut transaction, id).await?.ok_or(StoreError::Declined)?;
+    let after = row::stored_delivery(&found, registry)?;
+    let answer: Vec<_> = answer.map(|keep| keep(&after)).into_iter().collect();
+    answers::keep(&mut transaction, &answer, vault, now).await?;
+    transaction.commit().await?;
+    Ok(after)
+}
+
+async fn delivery(
+    transaction: &mut SqliteConnection,
+    id: DeliveryId,
+) -> Result<Option<SqliteRow>, StoreError> {
+    let found = sqlx::query(statement::DELIVERY).bind(id.to_string());
+    Ok(found.fetch_optional(transaction).await?)
+}
+
+pub(super) async fn count(
+    readers: &SqlitePool,
+    webhook: i64,
+    filter: &ReplayFilter,
+) -> Result<i64, StoreError> {
+    let count = if filter.delivered {
+        statement::COUNT_DELIVERED_TO_REPLAY
+    } else {
+        statement::COUNT_PARKED_TO_REPLAY
+    };
+    let count = select(sqlx::query(count), webhook, filter, 0..i64::MAX);
+    Ok(count.fetch_one(readers).await?.try_get(0)?)
+}
+
+type Query<'a> = sqlx::query::Query<'a, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+/// Sequence numbers after the start of the range, up to its end.
+fn select<'a>(
+    query: Query<'a>,
+    webhook: i64,
+    filter: &'a ReplayFilter,
+    numbers: std::ops::Range<i64>,
+) -> Query<'a> {
+    query
+        .bind(webhook)
+        .bind(numbers.start)
+        .bind(numbers.end)
+        .bind(filter.reason.map(ParkReason::as_str))
+        .bind(&filter.event_name)
+        .bind(filter.since.map(Timestamp::as_micros))
+        .bind(filter.until.map(Timestamp::as_micros))
+}
+
+pub(super) async fn advance(
+    store: &SqliteStore,
+    id: ReplayId,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Advanced, StoreError> {
+    let running = |registry: &Registry| {
+        let replay = registry.replay(id).filter(|replay| replay.is_running())?;
+        Some((Replay::clone(replay), registry.webhook_number(replay.webhook)?))
+    };
+    let Some((replay, webhook)) = running(&store.registry()) else {
+        return Ok(Advanced { replayed: 0, running: false });
+    };
+    // Looking takes long where little is found, so it is done beside the writer.
+    let (found, cursor) = look(&store.readers, &replay, webhook, limit).await?;
+    let mut writer = store.writer().await?;
+    // Nobody else moves the cursor, but it may have been ended meanwhile.
+    let Some((replay, _)) = running(&store.registry()) else {
+        writer.ended(&Ok(()));
+        return Ok(Advanced { replayed: 0, running: false });
+    };
+    let after = take(&mut writer, &replay, webhook, &found, cursor, now).await;
+    writer.ended(&after);
+    let (after, replayed) = after?;
+    let advanced = Advanced { replayed, running: after.is_running() };
+    store.change_registry(|registry| registry.put_replay(after));
+    Ok(advanced)
+}
+
+/// The next to replay, and how far the look went.
+async fn look(
+    readers: &SqlitePool,
+    replay: &Replay,
+    webhook: i64,
+    limit: usize,
+) -> Result<(Vec<Standing>, i64), StoreError> {
+    let mut snapshot = readers.begin().await?;
+    let last = sqlx::query_scalar(statement::LAST_SEQUENCE).bind(webhook);
+    let last: i64 = last.fetch_one(&mut *snapshot).await?;
+    let end = replay.up_to.min(last).max(replay.cursor);
+    let next = if replay.filter.delivered {
+        statement::DELIVERED_TO_REPLAY
+    } else {
+        statement::PARKED_TO_REPLAY
+    };
+    let rows = select(sqlx::query(next), webhook, &replay.filter, replay.cursor..end)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&mut *snapshot)
+        .await?;
+    let found: Vec<Standing> = rows.iter().map(row::standing).collect::<Result<_, _>>()?;
+    let cursor = if found.len() < limit { None } else { found.last().map(|last| last.sequence) };
+    Ok((found, cursor.unwrap_or(end)))
+}
+
+async fn take(
+    writer: &mut Writer,
+    replay: &Replay,
+    webhook: i64,
+    found: &[Standing],
+    cursor: i64,
+    now: Timestamp,
+) -> Result<(Replay, usize), StoreError> {
+    let last = writer.sequences.get(&webhook).copied().unwrap_or(0);
+    let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await?;
+    let replayed = set(&mut transaction, found, now).await?;
+    let after = replay.after(cursor, replayed, last, now);
+    registry::put_replay(&mut transaction, &after).await?;
+    transaction.commit().await?;
+    Ok((after, replayed))
+}
+
+/// Replays those that are still as they were found, in their order; returns how many.
+async fn set(
+    transaction: &mut SqliteConnection,
+    found: &[Standing],
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let line = |standing: &Standing| Some((standing.webhook, standing.ordering_key.clone()?));
+    let lines: HashSet<_> = found.iter().filter_map(line).collect();
+    let busy = sqlx::query_as(statement::BUSY_LINES).bind(row::batch(&lines)?);
+    let busy: Vec<(i64, String)> = busy.fetch_all(&mut *transaction).await?;
+    let mut busy: HashSet<_> = busy.into_iter().collect();
+    let changes: Vec<ProgressRow> = found
+        .iter()
+        .filter_map(|standing| {
+            let behind = line(standing).is_some_and(|line| !busy.insert(line));
+            let after = replayed(standing.progress, behind, now).ok()?;
+            Some(standing.become_(&after))
+        })
+        .collect();
+    let update = sqlx::query(statement::SET_PROGRESS).bind(row::batch(&changes)?);
+    Ok(update.fetch_all(transaction).await?.len())
+}

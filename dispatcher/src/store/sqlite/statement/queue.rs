@@ -1,0 +1,202 @@
+//! What moves deliveries on.
+
+// Accepting
+
+/// Of the given (webhook, key) pairs, those with a delivery under way.
+pub(crate) const BUSY_LINES: &str = "
+SELECT line.value ->> 0, line.value ->> 1
+FROM json_each(?1) AS line
+WHERE EXISTS (
+    SELECT 1 FROM deliveries
+    WHERE webhook = line.value ->> 0 AND ordering_key = line.value ->> 1 AND due_at IS NOT NULL
+)";
+
+pub(crate) const INSERT_EVENTS: &str = "
+INSERT INTO events (position, id, tenant_id, livemode, name, idempotency_key, created_at, body)
+SELECT
+    row.value ->> 0, row.value ->> 1, row.value ->> 2, row.value ->> 3, row.value ->> 4,
+    row.value ->> 5, ?3, substr(?2, row.value ->> 6, row.value ->> 7)
+FROM json_each(?1) AS row";
+
+pub(crate) const INSERT_DELIVERIES: &str = "
+INSERT INTO deliveries (
+    position, id, event, webhook, sequence, ordering_key, state, due_at, finished_at, reason, claim,
+    lost_claims, attempts, failures, created_at
+)
+SELECT
+    row.value ->> 0, row.value ->> 1, row.value ->> 2, row.value ->> 3, row.value ->> 4,
+    row.value ->> 5, row.value ->> 6, row.value ->> 7, row.value ->> 8, row.value ->> 9,
+    row.value ->> 10, 0, 0, 0, ?2
+FROM json_each(?1) AS row";
+
+pub(crate) const ADVANCE_SEQUENCES: &str = "
+UPDATE webhooks SET last_sequence = row.value ->> 1
+FROM json_each(?1) AS row
+WHERE webhooks.number = row.value ->> 0";
+
+pub(crate) const PUBLISHED_WITH: &str = "
+SELECT name, body FROM events
+WHERE tenant_id = ?1 AND livemode = ?2 AND idempotency_key = ?3";
+
+// Claiming
+
+/// Each webhook with something that is due or will be: whether it is, and when more will be. A few
+/// index seeks per webhook, however many deliveries it has.
+pub(crate) const LANES: &str = "
+WITH RECURSIVE lanes (webhook) AS (
+    SELECT min(webhook) FROM deliveries WHERE due_at IS NOT NULL
+    UNION ALL
+    SELECT (
+        SELECT min(next.webhook) FROM deliveries AS next
+        WHERE next.due_at IS NOT NULL AND next.webhook > lanes.webhook
+    )
+    FROM lanes WHERE lanes.webhook IS NOT NULL
+)
+SELECT
+    lanes.webhook,
+    EXISTS (
+        SELECT 1 FROM deliveries AS due WHERE due.webhook = lanes.webhook AND due.due_at <= ?1
+    ),
+    (
+        SELECT min(later.due_at) FROM deliveries AS later
+        WHERE later.webhook = lanes.webhook AND later.due_at > ?1
+    )
+FROM lanes WHERE lanes.webhook IS NOT NULL";
+
+pub(crate) const DUE_OF_WEBHOOK: &str = concat!(
+    delivery_with_body!(),
+    "
+FROM deliveries AS delivery
+JOIN events AS event ON event.position = delivery.event
+WHERE delivery.webhook = ?1 AND delivery.due_at <= ?2
+ORDER BY delivery.due_at, delivery.position
+LIMIT ?3"
+);
+
+// Parking what a stopped webhook is owed
+
+/// The last in each line first, so that what is left is in order at every moment.
+pub(crate) const QUEUED_OF_WEBHOOK: &str = concat!(
+    standing!(),
+    "
+FROM deliveries AS delivery
+WHERE delivery.webhook = ?1 AND delivery.state = 'queued'
+ORDER BY delivery.ordering_key DESC, delivery.sequence DESC
+LIMIT ?2"
+);
+
+/// What waits, or was claimed by somebody who is lost.
+pub(crate) const TO_PARK_OF_WEBHOOK: &str = concat!(
+    standing!(),
+    "
+FROM deliveries AS delivery
+WHERE delivery.webhook = ?1 AND delivery.due_at IS NOT NULL
+    AND (delivery.state = 'waiting' OR delivery.due_at <= ?2)
+LIMIT ?3"
+);
+
+// Every change of state
+
+/// Sets what `step` decided, where the delivery is still as `step` saw it.
+pub(crate) const SET_PROGRESS: &str = "
+UPDATE deliveries SET
+    state = row.value ->> 3, due_at = row.value ->> 4, finished_at = row.value ->> 5,
+    reason = row.value ->> 6, claim = row.value ->> 7, lost_claims = row.value ->> 8,
+    attempts = row.value ->> 9, failures = row.value ->> 10
+FROM json_each(?1) AS row
+WHERE deliveries.position = row.value ->> 0
+    AND deliveries.claim = row.value ->> 1
+    AND deliveries.state = row.value ->> 2
+RETURNING deliveries.position, deliveries.claim";
+
+// Recording
+
+pub(crate) const INSERT_ATTEMPTS: &str = "
+INSERT INTO attempts (
+    delivery, number, id, started_at, duration_us, status, error, response_body
+)
+SELECT
+    row.value ->> 0, row.value ->> 1, row.value ->> 2, row.value ->> 3, row.value ->> 4,
+    row.value ->> 5, row.value ->> 6, row.value ->> 7
+FROM json_each(?1) AS row";
+
+/// The first queued delivery behind each of the given (webhook, key) pairs.
+pub(crate) const SUCCESSORS: &str = concat!(
+    delivery_with_body!(),
+    "
+FROM json_each(?1) AS line
+JOIN deliveries AS delivery ON delivery.position = (
+    SELECT position FROM deliveries
+    WHERE webhook = line.value ->> 0 AND ordering_key = line.value ->> 1 AND state = 'queued'
+    ORDER BY sequence
+    LIMIT 1
+)
+JOIN events AS event ON event.position = delivery.event"
+);
+
+/// Leases of a dispatcher that is no more: whoever holds the lock on the file is the only one.
+pub(crate) const ABANDONED: &str = "
+UPDATE deliveries INDEXED BY deliveries_due SET due_at = ?1
+WHERE due_at > ?1 AND state = 'leased'";
+
+// Replaying
+
+pub(crate) const REPLAYS: &str = "
+SELECT
+    replays.id, webhooks.id AS webhook_id, replays.status, release, delivered, reason, event, since,
+    until, up_to, cursor, total, replayed, replays.created_at, finished_at
+FROM replays JOIN webhooks ON webhooks.number = replays.webhook";
+
+/// Begins one, or moves one on.
+pub(crate) const PUT_REPLAY: &str = "
+INSERT INTO replays (
+    id, webhook, status, release, delivered, reason, event, since, until, up_to, cursor, total,
+    replayed, created_at, finished_at
+)
+SELECT ?1, number, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15
+FROM webhooks WHERE id = ?2
+ON CONFLICT (id) DO UPDATE SET
+    status = excluded.status, cursor = excluded.cursor, replayed = excluded.replayed,
+    finished_at = excluded.finished_at";
+
+pub(crate) const LAST_SEQUENCE: &str = "SELECT last_sequence FROM webhooks WHERE number = ?1";
+
+pub(crate) const PARKED_TO_REPLAY: &str =
+    concat!(standing!(), parked_to_replay!(), " ORDER BY delivery.sequence LIMIT ?8");
+
+pub(crate) const DELIVERED_TO_REPLAY: &str =
+    concat!(standing!(), delivered_to_replay!(), " ORDER BY delivery.sequence LIMIT ?8");
+
+pub(crate) const COUNT_PARKED_TO_REPLAY: &str = concat!("SELECT count(*)", parked_to_replay!());
+
+pub(crate) const COUNT_DELIVERED_TO_REPLAY: &str =
+    concat!("SELECT count(*)", delivered_to_replay!());
+
+// The outbox
+
+pub(crate) const OUTBOX_WAITING: &str = "SELECT EXISTS (SELECT 1 FROM outbox)";
+
+/// A publisher may have put anything into any column; bytes can always be read.
+pub(crate) const OUTBOX_ROWS: &str = "
+SELECT
+    position, CAST(tenant_id AS BLOB), iif(typeof(livemode) = 'integer', livemode, NULL),
+    CAST(event AS BLOB), CAST(data AS BLOB), CAST(investor_id AS BLOB),
+    CAST(ordering_key AS BLOB), CAST(idempotency_key AS BLOB)
+FROM outbox
+ORDER BY position
+LIMIT ?1";
+
+pub(crate) const OUTBOX_REJECT: &str = "
+INSERT OR REPLACE INTO outbox_rejected (
+    position, tenant_id, livemode, event, data, investor_id, ordering_key, idempotency_key, reason,
+    rejected_at
+)
+SELECT
+    outbox.position, outbox.tenant_id, outbox.livemode, outbox.event, outbox.data,
+    outbox.investor_id, outbox.ordering_key, outbox.idempotency_key, row.value ->> 1, ?2
+FROM json_each(?1) AS row
+JOIN outbox ON outbox.position = row.value ->> 0";
+
+pub(crate) const OUTBOX_DELETE: &str = "DELETE FROM outbox WHERE position <= ?1";
+
+pub(crate) const OUTBOX_REJECTED: &str = "SELECT count(*) FROM outbox_rejected";
