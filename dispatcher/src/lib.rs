@@ -24,6 +24,7 @@ pub mod policy;
 pub mod publish;
 pub mod random;
 pub mod replayer;
+pub mod retention;
 pub mod shutdown;
 pub mod slots;
 pub mod store;

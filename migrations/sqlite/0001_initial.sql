@@ -44,6 +44,8 @@ CREATE TABLE webhooks (
     secrets          TEXT    NOT NULL
         CHECK (json_array_length(secrets) <= 5 AND instr(secrets, 'whsec_') = 0),
     last_sequence    INTEGER NOT NULL DEFAULT 0 CHECK (last_sequence >= 0),
+    -- Deliveries that were old enough to be deleted.
+    forgotten        INTEGER NOT NULL DEFAULT 0 CHECK (forgotten BETWEEN 0 AND last_sequence),
     created_at       INTEGER NOT NULL,
     updated_at       INTEGER NOT NULL,
     deleted_at       INTEGER,

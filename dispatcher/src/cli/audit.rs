@@ -33,10 +33,19 @@ fn to_text(audit: &Audit) -> String {
             books.queued.to_string(),
             books.leased.to_string(),
             books.parked.to_string(),
+            books.forgotten.to_string(),
         ]
     });
-    let headings =
-        ["WEBHOOK", "ACCEPTED", "= DELIVERED", "+ WAITING", "+ QUEUED", "+ LEASED", "+ PARKED"];
+    let headings = [
+        "WEBHOOK",
+        "ACCEPTED",
+        "= DELIVERED",
+        "+ WAITING",
+        "+ QUEUED",
+        "+ LEASED",
+        "+ PARKED",
+        "+ FORGOTTEN",
+    ];
     let outbox =
         format!("outbox: {} waiting, {} rejected", audit.outbox_waiting, audit.outbox_rejected);
     let verdict = match audit.violations.as_slice() {

@@ -154,6 +154,17 @@ pub trait Store: Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Advanced, StoreError>;
 
+    /// Looks at the next `limit` events after a position, and deletes what is past the horizon:
+    /// finished deliveries with their attempts, and events of which no delivery is left. Numbers
+    /// are not given again. What is owed is never deleted.
+    async fn forget(
+        &self,
+        after: i64,
+        limit: usize,
+        horizon: Horizon,
+        now: Timestamp,
+    ) -> Result<Forgotten, StoreError>;
+
     /// One event.
     async fn event(&self, id: EventId) -> Result<Option<StoredEvent>, StoreError>;
 

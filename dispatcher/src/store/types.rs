@@ -259,6 +259,24 @@ pub enum Cursor {
     Delivery(DeliveryId),
 }
 
+/// From when on things are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Horizon {
+    /// What was delivered before then, and events accepted before then, may be forgotten.
+    pub finished_before: Timestamp,
+    /// What was parked before then may.
+    pub parked_before: Timestamp,
+}
+
+/// What `forget` deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    pub events: usize,
+    pub deliveries: usize,
+    /// Where to go on; none: the rest is younger.
+    pub next: Option<i64>,
+}
+
 /// How the store is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Health {

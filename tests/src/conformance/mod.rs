@@ -7,6 +7,7 @@ pub mod accept;
 pub mod answers;
 mod beside;
 pub mod claim;
+pub mod forget;
 pub mod lists;
 pub mod make;
 pub mod order;
@@ -22,6 +23,7 @@ pub fn written() -> usize {
         include_str!("accept.rs"),
         include_str!("answers.rs"),
         include_str!("claim.rs"),
+        include_str!("forget.rs"),
         include_str!("lists.rs"),
         include_str!("order.rs"),
         include_str!("outbox.rs"),
@@ -101,6 +103,12 @@ macro_rules! conformance {
                 a_line_outlives_a_change_of_mind
                 the_next_comes_with_the_webhook_of_now
                 what_was_parked_on_arrival_is_in_nobodys_way
+            }
+            forget {
+                what_is_old_is_forgotten_and_numbers_go_on
+                what_is_owed_is_never_forgotten
+                what_was_parked_is_kept_longer
+                a_batch_is_no_larger_than_asked
             }
             lists {
                 events_come_in_commit_order_in_pages

@@ -28,7 +28,7 @@ const LEAVES: [&str; 12] = [
     "vault",
 ];
 
-const TABLE: [Row<'static>; 13] = [
+const TABLE: [Row<'static>; 14] = [
     Row { module: "store", may_use: &[] },
     Row { module: "transport", may_use: &[] },
     Row { module: "context", may_use: &["store"] },
@@ -38,6 +38,7 @@ const TABLE: [Row<'static>; 13] = [
     Row { module: "outbox", may_use: &["context", "publish", "store"] },
     Row { module: "notice", may_use: &["store"] },
     Row { module: "engine", may_use: &["context", "notice", "store", "transport"] },
+    Row { module: "retention", may_use: &["context", "store"] },
     Row { module: "replayer", may_use: &["context", "store"] },
     Row { module: "api", may_use: API },
     Row { module: "client", may_use: &[] },

@@ -18,6 +18,8 @@ use crate::store::{
 pub(super) struct Books {
     pub(super) registry: Arc<Registry>,
     pub(super) last_webhook: i64,
+    last_event: i64,
+    last_delivery: i64,
     /// By position: in the order of commits.
     pub(super) events: BTreeMap<i64, StoredEvent>,
     event_positions: BTreeMap<EventId, i64>,
@@ -87,7 +89,8 @@ impl Books {
     }
 
     pub(super) fn add_event(&mut self, event: &NewEvent, now: Timestamp) {
-        let position = next(&self.events);
+        self.last_event += 1;
+        let position = self.last_event;
         self.event_positions.insert(event.id, position);
         if let Some(key) = event.idempotency_key.clone() {
             self.published.insert((event.tenant, event.livemode, key), event.id);
@@ -110,7 +113,8 @@ impl Books {
         event: &NewEvent,
         now: Timestamp,
     ) -> i64 {
-        let position = next(&self.deliveries);
+        self.last_delivery += 1;
+        let position = self.last_delivery;
         let stored = StoredDelivery {
             id: planned.id,
             event: event.id,
@@ -129,6 +133,18 @@ impl Books {
         self.deliveries.insert(position, Delivery { stored, webhook, body: event.body.clone() });
         self.set_progress(position, planned.progress);
         position
+    }
+
+    pub(super) fn forget_event(&mut self, position: i64, id: EventId) {
+        self.events.remove(&position);
+        self.event_positions.remove(&id);
+        self.published.retain(|_, event| *event != id);
+    }
+
+    pub(super) fn forget_delivery(&mut self, position: i64, id: DeliveryId) {
+        self.deliveries.remove(&position);
+        self.delivery_positions.remove(&id);
+        self.attempts.remove(&position);
     }
 
     pub(super) fn set_progress(&mut self, position: i64, progress: Progress) {
@@ -166,9 +182,4 @@ impl Books {
             ordering_key: stored.ordering_key.clone(),
         })
     }
-}
-
-/// The position after the last; nothing is ever taken out.
-fn next<T>(rows: &BTreeMap<i64, T>) -> i64 {
-    rows.last_key_value().map_or(1, |(last, _)| last + 1)
 }

@@ -7,6 +7,7 @@ mod accept;
 mod books;
 mod change;
 mod claim;
+mod forget;
 mod outbox;
 mod read;
 mod record;
@@ -19,9 +20,9 @@ use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, ReplayId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 
 use super::{
-    Accepted, Advanced, Answer, Change, DeliveryFilter, Drained, Due, EventFilter, Health, Keep,
-    NewAnswer, NewEvent, OutboxReader, OutboxRow, Page, Recorded, Registry, ReplayFilter, Report,
-    Store, StoreError, StoredAttempt, StoredDelivery, StoredEvent,
+    Accepted, Advanced, Answer, Change, DeliveryFilter, Drained, Due, EventFilter, Forgotten,
+    Health, Horizon, Keep, NewAnswer, NewEvent, OutboxReader, OutboxRow, Page, Recorded, Registry,
+    ReplayFilter, Report, Store, StoreError, StoredAttempt, StoredDelivery, StoredEvent,
 };
 use crate::slots::Slots;
 use books::Books;
@@ -150,6 +151,16 @@ impl Store for MemoryStore {
         now: Timestamp,
     ) -> Result<Advanced, StoreError> {
         Ok(replay::advance(&mut self.lock(), id, limit, now))
+    }
+
+    async fn forget(
+        &self,
+        after: i64,
+        limit: usize,
+        horizon: Horizon,
+        _: Timestamp,
+    ) -> Result<Forgotten, StoreError> {
+        Ok(forget::forget(&mut self.lock(), after, limit, horizon))
     }
 
     async fn event(&self, id: EventId) -> Result<Option<StoredEvent>, StoreError> {

@@ -62,6 +62,14 @@ pub(super) async fn keep(
     if kept.rows_affected() < rows.len() as u64 {
         return Err(StoreError::KeyUsed);
     }
+    forget(transaction, now).await
+}
+
+/// Deletes some of those that have expired.
+pub(super) async fn forget(
+    transaction: &mut SqliteConnection,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let forget = sqlx::query(statement::FORGET_ANSWERS).bind(expired(now));
     forget.execute(transaction).await?;
     Ok(())

@@ -22,7 +22,7 @@ pub struct Audit {
     pub violations: Vec<Violation>,
 }
 
-/// What one webhook is owed: accepted = delivered + waiting + queued + leased + parked.
+/// What one webhook is owed: accepted = delivered + waiting + queued + leased + parked + forgotten.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow)]
 pub struct Books {
     pub webhook: String,
@@ -32,6 +32,8 @@ pub struct Books {
     pub queued: i64,
     pub leased: i64,
     pub parked: i64,
+    /// Delivered or parked so long ago that they were deleted.
+    pub forgotten: i64,
 }
 
 /// A promise that is not kept, and where.
@@ -49,7 +51,8 @@ SELECT
     count(*) FILTER (WHERE state = 'waiting') AS waiting,
     count(*) FILTER (WHERE state = 'queued') AS queued,
     count(*) FILTER (WHERE state = 'leased') AS leased,
-    count(*) FILTER (WHERE state = 'parked') AS parked
+    count(*) FILTER (WHERE state = 'parked') AS parked,
+    webhooks.forgotten AS forgotten
 FROM webhooks LEFT JOIN deliveries ON deliveries.webhook = webhooks.number
 GROUP BY webhooks.number
 ORDER BY webhooks.number";
@@ -57,15 +60,15 @@ ORDER BY webhooks.number";
 /// Each rule with a query for the places that break it.
 const RULES: &[(&str, &str)] = &[
     (
-        "sequence numbers are 1, 2, 3 … without a hole",
+        "sequence numbers are 1, 2, 3 … without a hole, but for what was forgotten",
         "SELECT webhooks.id || ': ' || count(deliveries.position) || ' deliveries, numbered '
             || coalesce(min(sequence), 0) || ' to ' || coalesce(max(sequence), 0)
-            || ', last given ' || last_sequence
+            || ', last given ' || last_sequence || ', ' || forgotten || ' forgotten'
         FROM webhooks LEFT JOIN deliveries ON deliveries.webhook = webhooks.number
         GROUP BY webhooks.number
-        HAVING count(deliveries.position) <> last_sequence
-            OR coalesce(max(sequence), 0) <> last_sequence
-            OR coalesce(min(sequence), 1) <> 1",
+        HAVING count(deliveries.position) + forgotten <> last_sequence
+            OR coalesce(max(sequence), 0) > last_sequence
+            OR forgotten = 0 AND coalesce(min(sequence), 1) <> 1",
     ),
     (
         "what is queued has something under way before it",
@@ -145,9 +148,14 @@ async fn read(path: &Path) -> Result<Audit, StoreError> {
 
 impl Books {
     fn unbalanced(&self) -> Option<Violation> {
-        let there = self.delivered + self.waiting + self.queued + self.leased + self.parked;
+        let there = self.delivered
+            + self.waiting
+            + self.queued
+            + self.leased
+            + self.parked
+            + self.forgotten;
         (there != self.accepted).then(|| Violation {
-            rule: "accepted = delivered + waiting + queued + leased + parked".into(),
+            rule: "accepted = delivered + waiting + queued + leased + parked + forgotten".into(),
             place: format!("{}: {} accepted, {there} there", self.webhook, self.accepted),
         })
     }

@@ -8,6 +8,7 @@ mod answers;
 mod audit;
 mod change;
 mod claim;
+mod forget;
 mod open;
 mod outbox;
 mod read;
@@ -34,9 +35,9 @@ pub use open::OpenError;
 pub use rekey::{RekeyError, Rekeyed, rekey};
 
 use super::{
-    Accepted, Advanced, Answer, Change, DeliveryFilter, Drained, Due, EventFilter, Health, Keep,
-    NewAnswer, NewEvent, OutboxReader, Page, Recorded, Registry, ReplayFilter, Report, Store,
-    StoreError, StoredAttempt, StoredDelivery, StoredEvent,
+    Accepted, Advanced, Answer, Change, DeliveryFilter, Drained, Due, EventFilter, Forgotten,
+    Health, Horizon, Keep, NewAnswer, NewEvent, OutboxReader, Page, Recorded, Registry,
+    ReplayFilter, Report, Store, StoreError, StoredAttempt, StoredDelivery, StoredEvent,
 };
 use crate::slots::Slots;
 use crate::vault::Vault;
@@ -226,6 +227,16 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> Result<Advanced, StoreError> {
         replay::advance(self, id, limit, now).await
+    }
+
+    async fn forget(
+        &self,
+        after: i64,
+        limit: usize,
+        horizon: Horizon,
+        now: Timestamp,
+    ) -> Result<Forgotten, StoreError> {
+        forget::forget(self, after, limit, horizon, now).await
     }
 
     async fn event(&self, id: EventId) -> Result<Option<StoredEvent>, StoreError> {

@@ -76,6 +76,14 @@ macro_rules! delivered_to_replay {
     };
 }
 
+/// Of the events given, the deliveries that are old enough to be deleted.
+macro_rules! old_deliveries {
+    () => {
+        "event IN (SELECT row.value FROM json_each(?1) AS row) AND finished_at IS NOT NULL
+    AND finished_at < iif(state = 'parked', ?3, ?2)"
+    };
+}
+
 mod queue;
 mod read;
 mod settings;
@@ -111,6 +119,11 @@ pub const ALL: &[(&str, &str)] = &[
     ("DELIVERED_TO_REPLAY", DELIVERED_TO_REPLAY),
     ("COUNT_PARKED_TO_REPLAY", COUNT_PARKED_TO_REPLAY),
     ("COUNT_DELIVERED_TO_REPLAY", COUNT_DELIVERED_TO_REPLAY),
+    ("FORGETTABLE", FORGETTABLE),
+    ("FORGET_ATTEMPTS", FORGET_ATTEMPTS),
+    ("FORGET_DELIVERIES", FORGET_DELIVERIES),
+    ("FORGET_EVENTS", FORGET_EVENTS),
+    ("COUNT_FORGOTTEN", COUNT_FORGOTTEN),
     ("OUTBOX_WAITING", OUTBOX_WAITING),
     ("OUTBOX_ROWS", OUTBOX_ROWS),
     ("OUTBOX_REJECT", OUTBOX_REJECT),

@@ -172,6 +172,40 @@ pub(crate) const COUNT_PARKED_TO_REPLAY: &str = concat!("SELECT count(*)", parke
 pub(crate) const COUNT_DELIVERED_TO_REPLAY: &str =
     concat!("SELECT count(*)", delivered_to_replay!());
 
+// Forgetting
+
+/// The next events after a position, whether there is something to delete of each, and when it was
+/// accepted.
+pub(crate) const FORGETTABLE: &str = "
+SELECT
+    position, created_at,
+    NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.position) OR EXISTS (
+        SELECT 1 FROM deliveries
+        WHERE event = events.position AND finished_at < iif(state = 'parked', ?3, ?2)
+    )
+FROM events WHERE position > ?1 ORDER BY position LIMIT ?4";
+
+pub(crate) const FORGET_ATTEMPTS: &str = concat!(
+    "
+DELETE FROM attempts WHERE delivery IN (SELECT position FROM deliveries WHERE ",
+    old_deliveries!(),
+    ")"
+);
+
+pub(crate) const FORGET_DELIVERIES: &str =
+    concat!("DELETE FROM deliveries WHERE ", old_deliveries!(), " RETURNING webhook");
+
+/// Those of which nothing is owed, and nothing kept.
+pub(crate) const FORGET_EVENTS: &str = "
+DELETE FROM events
+WHERE position IN (SELECT row.value FROM json_each(?1) AS row)
+    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.position)";
+
+pub(crate) const COUNT_FORGOTTEN: &str = "
+UPDATE webhooks SET forgotten = forgotten + (row.value ->> 1)
+FROM json_each(?1) AS row
+WHERE webhooks.number = row.value ->> 0";
+
 // The outbox
 
 pub(crate) const OUTBOX_WAITING: &str = "SELECT EXISTS (SELECT 1 FROM outbox)";

@@ -1,0 +1,97 @@
+//! Retention: what was delivered, or parked, long enough ago is deleted.
+//!
+//! A sweep walks the events from the oldest on, a few in a commit, and after each commit rests for
+//! many times as long as it took; so nothing that is to be delivered ever waits for it.
+
+use std::time::Duration;
+
+use bluum_hooks_shared::time::Timestamp;
+use tracing::{error, info};
+
+use crate::context::Context;
+use crate::store::{Forgotten, Horizon};
+use crate::telemetry::Chain;
+
+/// Events looked at in one commit.
+const BATCH: usize = 200;
+/// How much longer a rest is than the work before it.
+const REST: u32 = 9;
+const MIN_PAUSE: Duration = Duration::from_secs(1);
+/// From the end of one sweep to the next.
+const MAX_PAUSE: Duration = Duration::from_hours(1);
+
+/// How long things are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ages {
+    /// Events, and what was delivered.
+    pub finished: Duration,
+    /// What was parked.
+    pub parked: Duration,
+}
+
+impl Default for Ages {
+    fn default() -> Self {
+        Self { finished: Duration::from_hours(30 * 24), parked: Duration::from_hours(90 * 24) }
+    }
+}
+
+impl Ages {
+    fn horizon(self, now: Timestamp) -> Horizon {
+        Horizon { finished_before: now.minus(self.finished), parked_before: now.minus(self.parked) }
+    }
+}
+
+/// The loop that deletes.
+#[derive(Debug)]
+pub struct Retention {
+    pub context: Context,
+    pub ages: Ages,
+}
+
+impl Retention {
+    /// Sweeps again and again, until intake stops.
+    pub async fn run(self) {
+        let shortest = self.ages.finished.min(self.ages.parked);
+        let pause = (shortest / 24).clamp(MIN_PAUSE, MAX_PAUSE);
+        while !self.context.shutdown.is_intake_stopped() {
+            let swept = self.sweep().await;
+            if swept.events + swept.deliveries > 0 {
+                info!(swept.events, swept.deliveries, "deleted what is past its age");
+            }
+            self.rest(pause).await;
+        }
+    }
+
+    async fn sweep(&self) -> Forgotten {
+        let Context { store, clock, shutdown, .. } = &self.context;
+        let horizon = self.ages.horizon(clock.now());
+        let mut swept = Forgotten { next: Some(0), ..Forgotten::default() };
+        while let Some(after) = swept.next
+            && !shutdown.is_intake_stopped()
+        {
+            let began = clock.monotonic();
+            match store.forget(after, BATCH, horizon, clock.now()).await {
+                Ok(forgotten) => {
+                    swept.events += forgotten.events;
+                    swept.deliveries += forgotten.deliveries;
+                    swept.next = forgotten.next;
+                }
+                Err(failure) => {
+                    error!(error = %Chain(&failure), "cannot delete what is old; trying again");
+                    return swept;
+                }
+            }
+            let took = clock.monotonic().saturating_sub(began);
+            self.rest(took.saturating_mul(REST)).await;
+        }
+        swept
+    }
+
+    async fn rest(&self, pause: Duration) {
+        let Context { clock, shutdown, .. } = &self.context;
+        tokio::select! {
+            () = clock.sleep_until(clock.now().plus(pause)) => {}
+            () = shutdown.intake_stopped() => {}
+        }
+    }
+}
