@@ -11,6 +11,7 @@ use bluum_hooks_shared::id::{InvestorId, KeyId, TenantId};
 use super::answer::{self, Answer};
 use super::auth::Caller;
 use super::query::Query;
+use super::room::Room;
 use super::{Api, Shared, body, list, to_the_end};
 use crate::credentials::NewKey;
 use crate::fields::Fields;
@@ -22,12 +23,13 @@ pub(super) async fn create(State(api): Shared, caller: Caller, request: Request)
     caller.operator()?;
     let body = body::read(request, body::SMALL).await?;
     let new = read(&body, &caller, &api.context.store.registry())?;
+    let leave = Room::for_a_key(&api, new.tenant, new.livemode).await?;
     let (key, secret) = new.make(api.context.clock.now(), &*api.context.random);
     let mut answer = to_api(&key);
     answer.api_key = Some(key.id);
     answer.api_secret = Some(secret);
     let store = Arc::clone(&api.context.store);
-    to_the_end(async move { store.add_key(key).await }).await?;
+    to_the_end(leave.then(async move { store.add_key(key).await })).await?;
     Ok(answer::json(StatusCode::CREATED, &answer))
 }
 

@@ -12,6 +12,7 @@ use super::answer::{self, Answer};
 use super::auth::Caller;
 use super::error::ApiError;
 use super::query::Query;
+use super::room::Room;
 use super::settings::{self, Settings};
 use super::{Api, Shared, body, list, to_the_end};
 use crate::fields::Fields;
@@ -32,8 +33,9 @@ pub(super) async fn create(State(api): Shared, caller: Caller, request: Request)
     let mut draft = settings::blank(id, owner, now);
     draft.secrets.push(WebhookSecret { secret: secret.clone(), created_at: now, expires_at: None });
     settings.required()?.apply(&mut draft);
+    let leave = Room::for_a_webhook(&api, owner.tenant, owner.livemode).await?;
     let store = Arc::clone(&api.context.store);
-    let webhook = to_the_end(async move { store.add_webhook(draft).await }).await?;
+    let webhook = to_the_end(leave.then(async move { store.add_webhook(draft).await })).await?;
     let mut answer = webhook.to_api();
     answer.secret = Some(secret.to_whsec().to_string());
     Ok(answer::json(StatusCode::CREATED, &answer))
