@@ -75,8 +75,14 @@ impl Socket {
 
     /// Waits until the daemon closes the connection; panics if it says anything more.
     pub async fn until_closed(&mut self) {
-        let more = self.read().await;
-        assert!(!more, "instead of the end came '{}'", String::from_utf8_lossy(&self.unread));
+        let more = self.rest().await;
+        assert!(more.is_empty(), "instead of the end came '{}'", String::from_utf8_lossy(&more));
+    }
+
+    /// Everything up to the end of the connection.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        while self.read().await {}
+        std::mem::take(&mut self.unread)
     }
 
     /// Reads on; false at the end. A reset is an end too.

@@ -194,6 +194,37 @@ async fn half_heads_do_not_hold_places_for_ever() {
     until_there_is_a_place(&daemon).await;
 }
 
+/// An answer larger than all buffers on the way, and a client that reads none of it.
+#[tokio::test]
+async fn an_answer_that_nobody_reads_is_not_kept() {
+    let daemon = Daemon::start_with(&["--max-connections", "1", "--answer-timeout", "1s"]);
+    let data = json!({"id": "ord_1", "note": "x".repeat(250_000)});
+    let batch = json!(vec![json!({"event": "order.filled", "data": data}); 30]).to_string();
+    let operator = daemon.operator();
+    for _ in 0..3 {
+        operator.send(Call::post("/v1/events/batch", batch.clone())).await.must_be(202);
+    }
+    drop(operator);
+    let authorization = daemon.operator_key().header();
+    let list = |limit| {
+        let host = "Host: hooks";
+        let target = format!("/v1/events?limit={limit}");
+        format!("GET {target} HTTP/1.1\r\n{host}\r\nAuthorization: {authorization}\r\n\r\n")
+    };
+    let mut socket = wait::until("a place", async || {
+        let mut socket = Socket::open(&daemon).await;
+        let status = socket.ask(list(1)).await.status;
+        if status == 200 { Ok(socket) } else { Err(status) }
+    })
+    .await;
+    socket.send(list(90)).await;
+    until_there_is_a_place(&daemon).await;
+    let head = socket.head().await;
+    let promised: usize = head.header("content-length").unwrap().parse().unwrap();
+    let came = socket.rest().await.len();
+    assert!(promised > 22_000_000 && came < promised, "{came} of {promised} bytes");
+}
+
 /// The command line waits, as `Retry-After` says.
 #[tokio::test]
 async fn the_command_line_comes_back_when_there_is_a_place() {

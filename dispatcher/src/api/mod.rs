@@ -23,6 +23,7 @@ mod secrets;
 pub mod server;
 mod settings;
 mod tenants;
+mod unread;
 mod webhooks;
 
 use std::sync::Arc;

@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
 use super::error::ApiError;
+use super::unread::Unread;
 use super::{Api, health, name_request, router};
 use crate::context::Context;
 use crate::invalid::Invalid;
@@ -76,6 +77,8 @@ struct Lane {
     free: Arc<Semaphore>,
     protocol: auto::Builder<TokioExecutor>,
     router: Router,
+    /// How long a client may leave its answer unread.
+    patience: Duration,
 }
 
 impl Lane {
@@ -87,7 +90,8 @@ impl Lane {
         let mut protocol = http1(limits.head_timeout);
         protocol.http1().max_buf_size(buffer);
         let free = Arc::new(Semaphore::new(limits.connections));
-        Self { free, protocol, router: router(Arc::clone(api)) }
+        let router = router(Arc::clone(api));
+        Self { free, protocol, router, patience: limits.answer_timeout }
     }
 
     /// Who watches the process should not kill it because it is popular; all others come later.
@@ -99,7 +103,8 @@ impl Lane {
             .fallback(full)
             .layer(middleware::from_fn_with_state(Arc::clone(api), name_request))
             .with_state(Arc::clone(api));
-        Self { free: Arc::new(Semaphore::new(MAX_REFUSALS)), protocol, router }
+        let free = Arc::new(Semaphore::new(MAX_REFUSALS));
+        Self { free, protocol, router, patience: REFUSAL_TIMEOUT }
     }
 
     /// Serves the connection in a task of its own, or gives it back if there is no place free.
@@ -113,7 +118,8 @@ impl Lane {
         // Answers are small and wait for nothing; a failure here only costs latency.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(self.router.clone());
-        let connection = self.protocol.serve_connection(TokioIo::new(stream), service).into_owned();
+        let stream = TokioIo::new(Unread::within(self.patience, stream));
+        let connection = self.protocol.serve_connection(stream, service).into_owned();
         let connection = connections.watch(connection);
         let shutdown = shutdown.clone();
         tokio::spawn(async move {

@@ -19,6 +19,8 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// How long the body may take to arrive, counted from the end of the head.
     pub body_timeout: Duration,
+    /// How long a client may take nothing of its answer.
+    pub answer_timeout: Duration,
     /// Names and values of all headers, with four bytes more for each.
     pub header_bytes: usize,
     /// Path and query.
@@ -55,6 +57,7 @@ impl Default for Limits {
             connections: 1_024,
             head_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
+            answer_timeout: Duration::from_secs(30),
             header_bytes: 16 * 1024,
             target_bytes: 8 * 1024,
             query_parameters: 32,
@@ -80,6 +83,7 @@ impl Limits {
             connections: count("max_connections", 1..=100_000, default.connections)?,
             head_timeout: timeout("head_timeout", default.head_timeout)?,
             body_timeout: timeout("body_timeout", default.body_timeout)?,
+            answer_timeout: timeout("answer_timeout", default.answer_timeout)?,
             header_bytes: count("max_header_bytes", 1_024..=262_144, default.header_bytes)?,
             // Beyond 64 KiB the HTTP library refuses by itself.
             target_bytes: count("max_target_bytes", 256..=32_768, default.target_bytes)?,

@@ -57,6 +57,7 @@ pub const SETTINGS: &[&str] = &[
     "max_connections",
     "head_timeout",
     "body_timeout",
+    "answer_timeout",
     "max_header_bytes",
     "max_target_bytes",
     "max_query_parameters",

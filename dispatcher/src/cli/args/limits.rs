@@ -20,6 +20,9 @@ pub(in crate::cli) struct LimitArgs {
     /// How long a request's body may take to arrive [default: 30s]
     #[arg(long, value_name = "DURATION")]
     body_timeout: Option<String>,
+    /// How long a client may take nothing of its answer [default: 30s]
+    #[arg(long, value_name = "DURATION")]
+    answer_timeout: Option<String>,
     /// Size of all headers of a request [default: 16384]
     #[arg(long, value_name = "BYTES")]
     max_header_bytes: Option<String>,
@@ -47,13 +50,14 @@ pub(in crate::cli) struct LimitArgs {
 }
 
 impl LimitArgs {
-    pub(super) fn flags(&self) -> [(&'static str, &Option<String>); 13] {
+    pub(super) fn flags(&self) -> [(&'static str, &Option<String>); 14] {
         [
             ("rate_limit_sandbox", &self.rate_limit_sandbox),
             ("rate_limit_live", &self.rate_limit_live),
             ("max_connections", &self.max_connections),
             ("head_timeout", &self.head_timeout),
             ("body_timeout", &self.body_timeout),
+            ("answer_timeout", &self.answer_timeout),
             ("max_header_bytes", &self.max_header_bytes),
             ("max_target_bytes", &self.max_target_bytes),
             ("max_query_parameters", &self.max_query_parameters),
