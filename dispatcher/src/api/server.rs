@@ -30,6 +30,8 @@ use crate::shutdown::Shutdown;
 
 /// How long to wait when the system gives no more connections, as when out of file descriptors.
 const AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);
+/// How often the log says that there is no place: there may be thousands who want one.
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 /// How many connections beyond the limit may be told so at the same time. Others are closed.
 pub const MAX_REFUSALS: usize = 64;
 /// How long such a connection may take to ask.
@@ -43,7 +45,7 @@ pub async fn serve(listener: TcpListener, api: Arc<Api>) {
     let places = Lane::with_a_place(&api);
     let refusals = Lane::without(&api);
     let connections = GracefulShutdown::new();
-    let mut is_full = false;
+    let mut warn_from = Duration::ZERO;
     loop {
         let accepted = tokio::select! {
             biased;
@@ -53,10 +55,10 @@ pub async fn serve(listener: TcpListener, api: Arc<Api>) {
         match accepted {
             Ok((stream, _)) => {
                 let refused = places.take(stream, &connections, shutdown);
-                if refused.is_some() && !is_full {
+                if refused.is_some() && clock.monotonic() >= warn_from {
                     warn!(limit = api.limits.connections, "no place for another connection");
+                    warn_from = clock.monotonic() + BETWEEN_WARNINGS;
                 }
-                is_full = refused.is_some();
                 refused.and_then(|stream| refusals.take(stream, &connections, shutdown));
             }
             Err(error) => {
