@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 
 use crate::telemetry::Chain;
 
-/// How often a request that came too fast is made again.
+/// How often a request that came too fast, or when the daemon was full, is made again.
 const PATIENCE: usize = 3;
 /// The longest wait for that; beyond it, a person should decide.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -41,7 +41,7 @@ pub enum ClientError {
     #[error("{}", .detail.message)]
     Refused { status: u16, detail: Box<ErrorDetail> },
     /// The daemon said to come back later.
-    #[error("{base} allows no more requests for {} s", .wait.as_secs())]
+    #[error("{base} takes no more requests for {} s", .wait.as_secs())]
     TooFast { base: String, wait: Duration },
     /// Something answered, but not this API.
     #[error("{base} answered {status}, and not as this API does; is it the daemon?")]
@@ -140,7 +140,7 @@ impl Client {
             return Ok(body);
         }
         let status = status.as_u16();
-        if let (429, Some(wait)) = (status, wait.filter(|wait| *wait <= LONGEST_WAIT)) {
+        if let (429 | 503, Some(wait)) = (status, wait.filter(|wait| *wait <= LONGEST_WAIT)) {
             return Err(ClientError::TooFast { base: self.base.clone(), wait });
         }
         match serde_json::from_slice::<ErrorBody>(&body) {

@@ -9,6 +9,7 @@ use bluum_hooks_shared::time::Timestamp;
 use tracing::{error, info};
 
 use crate::context::Context;
+use crate::policy::retention::Ages;
 use crate::store::{Forgotten, Horizon};
 use crate::telemetry::Chain;
 
@@ -19,27 +20,6 @@ const REST: u32 = 9;
 const MIN_PAUSE: Duration = Duration::from_secs(1);
 /// From the end of one sweep to the next.
 const MAX_PAUSE: Duration = Duration::from_hours(1);
-
-/// How long things are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ages {
-    /// Events, and what was delivered.
-    pub finished: Duration,
-    /// What was parked.
-    pub parked: Duration,
-}
-
-impl Default for Ages {
-    fn default() -> Self {
-        Self { finished: Duration::from_hours(30 * 24), parked: Duration::from_hours(90 * 24) }
-    }
-}
-
-impl Ages {
-    fn horizon(self, now: Timestamp) -> Horizon {
-        Horizon { finished_before: now.minus(self.finished), parked_before: now.minus(self.parked) }
-    }
-}
 
 /// The loop that deletes.
 #[derive(Debug)]
@@ -64,7 +44,7 @@ impl Retention {
 
     async fn sweep(&self) -> Forgotten {
         let Context { store, clock, shutdown, .. } = &self.context;
-        let horizon = self.ages.horizon(clock.now());
+        let horizon = horizon(self.ages, clock.now());
         let mut swept = Forgotten { next: Some(0), ..Forgotten::default() };
         while let Some(after) = swept.next
             && !shutdown.is_intake_stopped()
@@ -94,4 +74,8 @@ impl Retention {
             () = shutdown.intake_stopped() => {}
         }
     }
+}
+
+fn horizon(ages: Ages, now: Timestamp) -> Horizon {
+    Horizon { finished_before: now.minus(ages.finished), parked_before: now.minus(ages.parked) }
 }

@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 pub const MAX_LIMIT: u32 = 200;
 /// How many items a page has if `limit` is not given.
 pub const DEFAULT_LIMIT: u32 = 50;
-/// Most events in one batch.
+/// Most events in one batch, unless the daemon is set otherwise.
 pub const MAX_BATCH: usize = 1_000;
 
 /// A page of a list.

@@ -9,8 +9,9 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $status:literal, $kind:literal;)*) => {
         /// A code of the API's catalogue, `BLUM-<status>-<sequence>`.
         ///
-        /// The names and numbers are the platform's; `BLUM-405-001`, `BLUM-415-001` and
-        /// `BLUM-503-001` are ours, in its pattern, where the catalogue is silent.
+        /// The names and numbers are the platform's; `BLUM-405-001`, `BLUM-408-001`,
+        /// `BLUM-414-001`, `BLUM-415-001`, `BLUM-431-001` and `BLUM-503-001` are ours, in its
+        /// pattern, where the catalogue is silent.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ErrorCode {
@@ -66,16 +67,22 @@ codes! {
     UnknownRoute = "BLUM-404-002", 404, "not_found_error";
     /// The route exists, the method does not; `Allow` says which do.
     MethodNotAllowed = "BLUM-405-001", 405, "invalid_request_error";
+    /// The request did not arrive in time; the connection is closed.
+    RequestTimeout = "BLUM-408-001", 408, "invalid_request_error";
     /// Something with this name exists.
     Duplicate = "BLUM-409-001", 409, "conflict_error";
     /// An idempotency key that was used for another request.
     KeyConflict = "BLUM-409-002", 409, "idempotency_error";
     /// What is there does not allow this now.
     StateConflict = "BLUM-409-003", 409, "conflict_error";
+    /// Path and query are longer than is taken.
+    TargetTooLong = "BLUM-414-001", 414, "invalid_request_error";
     /// The body is in an encoding or of a type that is not taken.
     UnsupportedBody = "BLUM-415-001", 415, "invalid_request_error";
     /// More requests than this key may make; `Retry-After` says when to go on.
     TooManyRequests = "BLUM-429-001", 429, "rate_limit_error";
+    /// The headers are larger than is taken.
+    HeadersTooLarge = "BLUM-431-001", 431, "invalid_request_error";
     /// Our fault. Nothing is known to have happened; try again.
     Internal = "BLUM-500-001", 500, "api_error";
     /// Not now: starting, stopping, or the disk is full. Nothing was accepted; try again.

@@ -34,7 +34,8 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Makes a database and serves it on a free port, with loopback addresses as allowed targets.
+    /// Makes a database and serves it on a free port, with loopback addresses as allowed targets
+    /// and no limit on the rate of requests.
     pub fn start() -> Self {
         Self::start_with(&[])
     }
@@ -64,6 +65,9 @@ impl Daemon {
         let mut command = binary::command(&["serve", "--listen", "127.0.0.1:0"]);
         command.args(["--database", &self.url(), "--allow-target", "127.0.0.0/8"]);
         command.args(&self.options);
+        // Tests ask often what has become of something. Variables, so that options can say more.
+        command
+            .envs(["SANDBOX", "LIVE"].map(|mode| (format!("BLUUM_HOOKS_RATE_LIMIT_{mode}"), "0")));
         command.envs(self.filter.iter().map(|filter| ("BLUUM_HOOKS_LOG", filter)));
         let (process, line) = first_line(command, self.folder.path());
         let address = line.strip_prefix("listening on ");
@@ -115,7 +119,7 @@ impl Daemon {
         &self.base
     }
 
-    /// A client with the operator's key, whose requests are not limited in rate.
+    /// A client with the operator's key.
     pub fn operator(&self) -> Client {
         self.client(Some(&self.operator))
     }

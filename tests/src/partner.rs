@@ -12,7 +12,7 @@ use crate::wait;
 pub struct Partner {
     /// `tnt_…`
     pub tenant: String,
-    /// Speaks with the tenant's own key: at most ten requests a second.
+    /// Speaks with the tenant's own key.
     pub api: Client,
     /// Speaks with the operator's key, which publishes for every tenant.
     pub operator: Client,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bluum_hooks_tests::client::{Call, Client, Credentials, Response};
 use bluum_hooks_tests::daemon::{self, Shared};
 use bluum_hooks_tests::partner::Partner;
-use bluum_hooks_tests::wait;
+use bluum_hooks_tests::{binary, wait};
 use http::Method;
 use serde_json::json;
 
@@ -57,6 +57,30 @@ async fn a_key_over_its_limit_is_told_when_to_go_on() {
         if answer.status == 200 { Ok(()) } else { Err(format!("{answer:?}")) }
     })
     .await;
+}
+
+/// Nobody who opens the daemon to partners has to think of it.
+#[tokio::test]
+async fn without_a_word_the_limits_are_the_platforms() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("hooks.db").display());
+    let keys = binary::run(&["init", "--database", &url, "--json"]).must_exit(0).json();
+    let serve = binary::command(&["serve", "--database", &url, "--listen", "127.0.0.1:0"]);
+    let (_process, line) = daemon::first_line(serve, folder.path());
+    let base = line.strip_prefix("listening on ").unwrap();
+
+    let operator = Credentials::from_json(&keys["operator"]);
+    let operator = Client::new(base, Some(&operator));
+    let live = json!({"role": "tenant", "tenant": keys["tenant"]["id"], "livemode": true});
+    let live = operator.post("/v1/keys", &live).await.must_be(201);
+    for (key, limit) in [(&keys["tenant"], "10"), (&live, "25")] {
+        let tenant = Client::new(base, Some(&Credentials::from_json(key)));
+        let first = ask(&tenant).await;
+        first.must_be(200);
+        assert_eq!(first.header("ratelimit-limit"), Some(limit), "in {first:?}");
+        until_refused(&tenant).await.must_be(429);
+    }
+    assert_eq!(standing(&ask(&operator).await), [None; 4]);
 }
 
 #[tokio::test]

@@ -67,6 +67,10 @@ impl IntoResponse for ApiError {
             let challenge = HeaderValue::from_static("Basic realm=\"bluum-hooks\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
+        if status == StatusCode::REQUEST_TIMEOUT {
+            // The rest of the body may still come, and is not the next request.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         response
     }
 }

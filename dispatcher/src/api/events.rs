@@ -2,7 +2,6 @@
 
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri};
-use bluum_hooks_shared::api::MAX_BATCH;
 use bluum_hooks_shared::catalogue;
 use bluum_hooks_shared::error::ErrorCode;
 use bluum_hooks_shared::header::MAX_EVENT_BYTES;
@@ -21,9 +20,6 @@ use crate::fields::Fields;
 use crate::invalid::Invalid;
 use crate::publish::{self, Publication};
 use crate::store::{Cursor, EventFilter, NewEvent, Page, StoredEvent};
-
-/// The largest batch, in bytes.
-const MAX_BATCH_BYTES: usize = 8 << 20;
 
 const FIELDS: &[&str] = &["event", "data", "tenant", "investor_id", "ordering_key", "timestamp"];
 
@@ -45,13 +41,14 @@ pub(super) async fn publish_batch(
     uri: Uri,
     request: Request,
 ) -> Answer {
-    let asked = Asked::read(&caller, request, MAX_BATCH_BYTES).await?;
+    let asked = Asked::read(&caller, request, api.limits.batch_bytes).await?;
     if let Some(answered) = asked.answered(&api).await? {
         return Ok(answered);
     }
     let items = batch(&asked.body)?;
-    if items.is_empty() || items.len() > MAX_BATCH {
-        let message = format!("A batch has 1 to {MAX_BATCH} events, this has {}.", items.len());
+    let most = api.limits.batch_events;
+    if items.is_empty() || items.len() > most {
+        let message = format!("A batch has 1 to {most} events, this has {}.", items.len());
         return Err(Invalid::field(ErrorCode::Validation, "events", message).into());
     }
     let mut events = Vec::with_capacity(items.len());

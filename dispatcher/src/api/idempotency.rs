@@ -40,13 +40,13 @@ struct Guard {
 }
 
 /// How a write answers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Telling {
     pub(super) status: StatusCode,
     /// Whether the answer shows a secret.
     pub(super) secret: bool,
     /// What is wrong if the write does not apply to what is there.
-    pub(super) declined: &'static str,
+    pub(super) declined: String,
 }
 
 impl Asked {
@@ -132,6 +132,11 @@ pub(super) async fn change_and_tell(
     let (store, now) = (Arc::clone(&api.context.store), api.context.clock.now());
     let write = |keep| async move { store.change(change, keep, now).await };
     asked.tell(api, telling, render, write).await
+}
+
+/// Why nothing more can be added.
+pub(super) fn no_room(at_most: usize, what: &str, advice: &str) -> String {
+    format!("A tenant may have {at_most} {what} in each mode; {advice}.")
 }
 
 /// The request's key, if it has one.

@@ -10,7 +10,7 @@ use bluum_hooks_shared::id::{InvestorId, KeyId, TenantId};
 
 use super::answer::{self, Answer};
 use super::auth::Caller;
-use super::idempotency::{Asked, Telling, change_and_tell};
+use super::idempotency::{Asked, Telling, change_and_tell, no_room};
 use super::query::Query;
 use super::{Api, Shared, body, list, to_the_end};
 use crate::credentials::NewKey;
@@ -31,8 +31,14 @@ pub(super) async fn create(State(api): Shared, caller: Caller, request: Request)
     answer.api_key = Some(key.id);
     answer.api_secret = Some(secret);
     let answer = answer::bytes(&answer);
-    let telling = Telling { status: StatusCode::CREATED, secret: true, declined: "" };
-    change_and_tell(&api, asked, telling, Change::AddKey(key), move |_| answer.clone()).await
+    let at_most = api.limits.keys;
+    let telling = Telling {
+        status: StatusCode::CREATED,
+        secret: true,
+        declined: no_room(at_most, "keys", "revoke one, or raise max_keys"),
+    };
+    let change = Change::AddKey(key, at_most);
+    change_and_tell(&api, asked, telling, change, move |_| answer.clone()).await
 }
 
 fn read(body: &[u8], caller: &Caller, registry: &Registry) -> Result<NewKey, Invalid> {

@@ -10,6 +10,8 @@ mod deliveries;
 mod error;
 mod event_types;
 mod events;
+mod head;
+mod headers;
 mod health;
 mod idempotency;
 mod keys;
@@ -23,15 +25,16 @@ mod settings;
 mod stream;
 mod tenants;
 mod test_events;
+mod unread;
 mod webhooks;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, Uri};
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use bluum_hooks_shared::error::ErrorCode;
 use bluum_hooks_shared::header::REQUEST_ID;
@@ -42,6 +45,7 @@ use tracing::{Instrument, debug, info_span};
 use self::error::ApiError;
 use self::limit::Limiter;
 use crate::acceptor::Acceptor;
+use crate::config::Limits;
 use crate::context::Context;
 use crate::invalid::Invalid;
 use crate::store::StoreError;
@@ -55,6 +59,7 @@ pub struct Api {
     /// Where webhooks may point.
     pub targets: Targets,
     pub limiter: Limiter,
+    pub limits: Limits,
 }
 
 type Shared = State<Arc<Api>>;
@@ -93,6 +98,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_method)
         .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), head::check))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), name_request))
         .with_state(api)
 }
@@ -113,6 +119,7 @@ async fn name_request(State(api): Shared, request: Request, next: Next) -> Respo
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).instrument(span.clone()).await;
     debug!(parent: &span, %method, path, status = response.status().as_u16(), "answered");
+    headers::complete(response.headers_mut());
     if let Ok(value) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -120,11 +127,19 @@ async fn name_request(State(api): Shared, request: Request, next: Next) -> Respo
 }
 
 async fn unknown_route(uri: Uri) -> ApiError {
-    let message = format!("There is no route {}; all of them begin with /v1/.", uri.path());
-    Invalid::request(ErrorCode::UnknownRoute, message).into()
+    let path = uri.path();
+    let hint = match path.strip_suffix('/') {
+        Some(shorter) if path.starts_with("/v1/") => format!("did you mean {shorter}?"),
+        _ => "all of them begin with /v1/.".to_owned(),
+    };
+    Invalid::request(ErrorCode::UnknownRoute, format!("There is no route {path}; {hint}")).into()
 }
 
-async fn unknown_method(method: Method, uri: Uri) -> ApiError {
+/// OPTIONS asks just for what stands in Allow, which the router adds.
+async fn unknown_method(method: Method, uri: Uri) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
     let message = format!("{} does not take {method}; see the Allow header.", uri.path());
-    Invalid::request(ErrorCode::MethodNotAllowed, message).into()
+    ApiError::from(Invalid::request(ErrorCode::MethodNotAllowed, message)).into_response()
 }

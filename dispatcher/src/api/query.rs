@@ -9,6 +9,7 @@ use bluum_hooks_shared::api::{DEFAULT_LIMIT, MAX_LIMIT};
 use bluum_hooks_shared::error::ErrorCode;
 use url::form_urlencoded;
 
+use crate::config::Limits;
 use crate::invalid::Invalid;
 
 /// The parameters of a request that have not been taken yet.
@@ -20,6 +21,26 @@ pub(super) struct Query(BTreeMap<String, String>);
 pub(super) struct Window {
     pub(super) limit: u32,
     pub(super) offset: u32,
+}
+
+/// Checks what holds for the query of every route. A large `offset` would make the database count
+/// through all that is skipped, on every page.
+pub(super) fn check(uri: &Uri, limits: &Limits) -> Result<(), Invalid> {
+    let parameters = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    for (index, (name, text)) in parameters.enumerate() {
+        if index >= limits.query_parameters {
+            let most = limits.query_parameters;
+            let message = format!("A query may have {most} parameters, this has more.");
+            return Err(Invalid::request(ErrorCode::Validation, message));
+        }
+        if name == "offset" && text.parse().is_ok_and(|offset: usize| offset > limits.offset) {
+            let most = limits.offset;
+            let message =
+                format!("'offset' may be {most} at most; go on with starting_after instead.");
+            return Err(Invalid::field(ErrorCode::Validation, "offset", message));
+        }
+    }
+    Ok(())
 }
 
 impl Query {

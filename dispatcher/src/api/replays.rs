@@ -37,7 +37,8 @@ pub(super) async fn one(
         status: StatusCode::ACCEPTED,
         secret: false,
         declined: "This delivery cannot be replayed: it is under way already, or its webhook is \
-                   not active.",
+                   not active."
+            .into(),
     };
     let Context { store, clock, bell, .. } = api.context.clone();
     let render = |after: &store::StoredDelivery| answer::bytes(&deliveries::to_api(after.clone()));
@@ -75,7 +76,8 @@ pub(super) async fn many(
         status: StatusCode::ACCEPTED,
         secret: false,
         declined: "Nothing can be replayed: this webhook is not active. Set its status to \
-                   'active' first; that alone releases what was parked meanwhile.",
+                   'active' first; that alone releases what was parked meanwhile."
+            .into(),
     };
     let render = move |registry: &Registry| answer::bytes(&shown(registry, id));
     let told = change_and_tell(&api, asked, telling, Change::StartReplay(replay), render).await;

@@ -39,13 +39,16 @@ pub(super) async fn rotate(
         draft.rotate(secret, overlap, now).ok()?;
         Some(Edited::default())
     });
-    let telling = Telling { status: StatusCode::CREATED, secret: true, declined: TOO_MANY };
+    let telling = Telling { status: StatusCode::CREATED, secret: true, declined: too_many() };
     change_and_tell(&api, asked, telling, Change::EditWebhook(id, edit), shown).await
 }
 
-const TOO_MANY: &str = "5 secrets sign for this webhook already. Wait until the overlap of one \
-                        ends, or send {\"overlap_seconds\":0} to end them all at once.";
-const _: () = assert!(MAX_SECRETS == 5);
+fn too_many() -> String {
+    format!(
+        "{MAX_SECRETS} secrets sign for this webhook already. Wait until the overlap of one ends, \
+         or send {{\"overlap_seconds\":0}} to end them all at once."
+    )
+}
 
 /// Without a body, the default.
 fn overlap(body: &[u8]) -> Result<Duration, Invalid> {

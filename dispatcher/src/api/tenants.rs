@@ -39,7 +39,7 @@ pub(super) async fn create(State(api): Shared, caller: Caller, request: Request)
     let id = TenantId::new(now, api.context.random.bits());
     let tenant = Tenant { id, name, metadata: metadata.unwrap_or_default(), created_at: now };
     let answer = answer::bytes(&to_api(&tenant));
-    let telling = Telling { status: StatusCode::CREATED, secret: false, declined: "" };
+    let telling = Telling { status: StatusCode::CREATED, secret: false, declined: String::new() };
     let change = Change::AddTenant(tenant, Vec::new());
     change_and_tell(&api, asked, telling, change, move |_| answer.clone()).await
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::answer::{self, Answer};
 use super::auth::Caller;
 use super::error::ApiError;
-use super::idempotency::{Asked, Telling, change_and_tell};
+use super::idempotency::{Asked, Telling, change_and_tell, no_room};
 use super::query::Query;
 use super::settings::{self, Settings};
 use super::{Api, Shared, body, list, to_the_end};
@@ -39,8 +39,14 @@ pub(super) async fn create(State(api): Shared, caller: Caller, request: Request)
     let mut draft = settings::blank(id, owner, now);
     draft.secrets.push(WebhookSecret { secret: secret.clone(), created_at: now, expires_at: None });
     settings.required()?.apply(&mut draft);
-    let telling = Telling { status: StatusCode::CREATED, secret: true, declined: "" };
-    let change = Change::AddWebhook(draft);
+    let at_most = api.limits.webhooks;
+    let advice = "delete one, or ask the operator to raise max_webhooks";
+    let telling = Telling {
+        status: StatusCode::CREATED,
+        secret: true,
+        declined: no_room(at_most, "webhooks", advice),
+    };
+    let change = Change::AddWebhook(draft, at_most);
     change_and_tell(&api, asked, telling, change, with_secret(id, secret)).await
 }
 

@@ -12,9 +12,11 @@ use crate::client::Client;
 use crate::config::{DEFAULT_LISTEN, Sources};
 
 mod database;
+mod limits;
 mod webhooks;
 
 pub(super) use self::database::{DatabaseArgs, KeyedDatabaseArgs, RekeyArgs, SecretsCommand};
+use self::limits::LimitArgs;
 pub(super) use self::webhooks::{WebhookSettings, WebhooksCommand};
 
 const EXIT_STATUS: &str = "Exit status:
@@ -78,7 +80,7 @@ pub(super) enum Command {
     /// Create the database, a tenant, and its first keys
     Init(KeyedDatabaseArgs),
     /// Run the daemon
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Check every promise that can be read off the database, live or stopped
     Audit(DatabaseArgs),
     /// Manage the key that webhook secrets are sealed with, while the daemon is stopped
@@ -111,7 +113,7 @@ Examples:
   bluum-hooks serve
   bluum-hooks serve --listen 0.0.0.0:4100 --database sqlite:/var/lib/bluum/hooks.db
   bluum-hooks serve --allow-target 127.0.0.0/8      let webhooks point to this machine
-  bluum-hooks serve --rate-limit-sandbox 10 --rate-limit-live 25     open to partners")]
+  bluum-hooks serve --rate-limit-sandbox 0          sandbox keys without a rate limit")]
 pub(super) struct ServeArgs {
     /// Where to listen; port 0 takes any [default: 127.0.0.1:4100]
     #[arg(long, value_name = "ADDR")]
@@ -137,15 +139,17 @@ pub(super) struct ServeArgs {
     /// Most deliveries under way at the same time [default: 1024]
     #[arg(long, value_name = "N")]
     max_in_flight: Option<String>,
-    /// Requests a second that a sandbox key may make; the platform's limit is 10 [default: any]
-    #[arg(long, value_name = "N")]
-    rate_limit_sandbox: Option<String>,
-    /// Requests a second that a live key may make; the platform's limit is 25 [default: any]
-    #[arg(long, value_name = "N")]
-    rate_limit_live: Option<String>,
+    /// How long events and what was delivered are kept [default: 30d]
+    #[arg(long, value_name = "DURATION")]
+    retention: Option<String>,
+    /// How long what was parked is kept [default: 90d]
+    #[arg(long, value_name = "DURATION")]
+    retention_parked: Option<String>,
     /// Logs as JSON
     #[arg(long)]
     pub(super) log_json: bool,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 impl ServeArgs {
@@ -159,10 +163,11 @@ impl ServeArgs {
             ("retry_schedule", &self.retry_schedule),
             ("grace", &self.grace),
             ("max_in_flight", &self.max_in_flight),
-            ("rate_limit_sandbox", &self.rate_limit_sandbox),
-            ("rate_limit_live", &self.rate_limit_live),
+            ("retention", &self.retention),
+            ("retention_parked", &self.retention_parked),
         ];
-        let flags = flags.into_iter().filter_map(|(name, text)| Some((name, text.clone()?)));
+        let flags = flags.into_iter().chain(self.limits.flags());
+        let flags = flags.filter_map(|(name, text)| Some((name, text.clone()?)));
         let variable = env::var_os("BLUUM_HOOKS_CONFIG").filter(|path| !path.is_empty());
         let config = self.config.clone().or_else(|| variable.map(PathBuf::from));
         let file = Sources::file(config.as_deref())?;

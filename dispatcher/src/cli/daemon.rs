@@ -7,11 +7,13 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tracing::warn;
 
 use super::failure::{Failure, Status};
 use super::init::{self, Credentials};
 use crate::acceptor::Acceptor;
 use crate::api::limit::Limiter;
+use crate::api::server::MAX_REFUSALS;
 use crate::api::{self, Api};
 use crate::bell::{Arrivals, Bell};
 use crate::clock::{Clock, SystemClock};
@@ -21,11 +23,18 @@ use crate::engine::Engine;
 use crate::outbox::Outbox;
 use crate::random::{Random, SystemRandom};
 use crate::replayer::Replayer;
+use crate::retention::Retention;
 use crate::shutdown::Shutdown;
 use crate::slots::Slots;
 use crate::store::sqlite::SqliteStore;
 use crate::transport::Targets;
 use crate::transport::http::HttpTransport;
+
+/// The limit of open files where it cannot be asked for.
+const USUAL_OPEN_FILES: u64 = 1_024;
+/// Files that are neither a delivery nor a client with a place: the database, clients that are
+/// refused, what the runtime needs.
+const OTHER_FILES: usize = MAX_REFUSALS + 64;
 
 /// The tasks of a daemon, and how to end them.
 pub(super) struct Daemon {
@@ -46,6 +55,8 @@ impl Daemon {
             .map_err(|error| Failure::new(Status::Failed, error.to_string()))?;
         let (path, keys) = (&config.database.path, &config.secrets_key);
         let store = SqliteStore::open(path, keys, Arc::clone(&random), clock.now()).await?;
+        let mut limits = config.limits;
+        limits.connections = connections(limits.connections, config.max_in_flight, open_files());
         let listener = TcpListener::bind(config.listen)
             .await
             .map_err(|error| cannot_listen(config.listen, &error))?;
@@ -75,11 +86,13 @@ impl Daemon {
         tasks.spawn(engine.run(handed_over));
         tasks.spawn(Outbox { context: context.clone(), work: work.clone() }.run());
         tasks.spawn(Replayer { context: context.clone() }.run());
+        tasks.spawn(Retention { context: context.clone(), ages: config.retention }.run());
         let (acceptor, committer) = Acceptor::new(context.clone(), work);
         tasks.spawn(committer.run());
-        let limiter = Limiter::new(config.rate_limits, &context.clock);
-        let api = Arc::new(Api { context: context.clone(), acceptor, targets, limiter });
-        tasks.spawn(api::server::serve(listener, api::router(api), context.clone()));
+        let limiter = Limiter::new(limits.rates, &context.clock);
+        let shared = context.clone();
+        let api = Api { context: shared, acceptor, targets, limiter, limits };
+        tasks.spawn(api::server::serve(listener, Arc::new(api)));
         Ok(Self { address, credentials, context, tasks })
     }
 
@@ -96,9 +109,9 @@ impl Daemon {
         tokio::select! {
             () = &mut finished => return,
             () = clock.sleep_until(clock.now().plus(grace)) => {
-                tracing::warn!("the grace period is over; giving back what is still in flight");
+                warn!("the grace period is over; giving back what is still in flight");
             }
-            () = hurry => tracing::warn!("asked again; giving back what is still in flight"),
+            () = hurry => warn!("asked again; giving back what is still in flight"),
         }
         shutdown.abandon();
         finished.await;
@@ -110,6 +123,26 @@ impl Daemon {
             report(task);
         }
     }
+}
+
+/// Raises the limit of open files as far as it goes, and says how far that is. Each delivery under
+/// way and each client is one, and the usual limit is low.
+fn open_files() -> usize {
+    let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
+        warn!(%error, "cannot raise the limit of open files; see `ulimit -n`");
+        USUAL_OPEN_FILES
+    });
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+/// How many clients may be connected: what is wanted, or what is left beside deliveries and the
+/// rest, though a quarter of all in any case.
+fn connections(wanted: usize, in_flight: usize, open_files: usize) -> usize {
+    let left = open_files.saturating_sub(in_flight + OTHER_FILES).max(open_files / 4);
+    if left < wanted {
+        warn!(wanted, left, "fewer connections than max_connections; see `ulimit -n`");
+    }
+    wanted.min(left)
 }
 
 fn report(task: Result<(), tokio::task::JoinError>) {
@@ -129,4 +162,17 @@ fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> Failure {
         _ => "choose another address with --listen",
     };
     Failure::new(Status::Failed, format!("cannot listen on {address}: {error}")).then(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_get_what_open_files_leave() {
+        assert_eq!(connections(1_024, 1_024, 1_048_576), 1_024);
+        assert_eq!(connections(1_024, 1_024, 2_000), 2_000 - 1_024 - OTHER_FILES);
+        assert_eq!(connections(1_024, 1_024, 1_024), 256, "deliveries do not shut clients out");
+        assert_eq!(connections(10, 1_024, 1_024), 10);
+    }
 }

@@ -39,6 +39,8 @@ pub(super) async fn run(args: &DemoArgs, printer: Printer) -> Result<(), Failure
         ("database", database),
         ("listen", "127.0.0.1:0".to_owned()),
         ("allow_target", "127.0.0.0/8".to_owned()),
+        // It asks all the time what has become of the events.
+        ("rate_limit_sandbox", "0".to_owned()),
     ];
     let sources = Sources::new(flags.into(), |_| None, Default::default());
     let config = Config::read(&sources)?;

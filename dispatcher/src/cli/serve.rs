@@ -1,7 +1,7 @@
 //! `serve`: the daemon, until a signal ends it.
 
 use serde_json::json;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::args::ServeArgs;
 use super::daemon::Daemon;
@@ -15,10 +15,6 @@ pub(super) async fn run(args: &ServeArgs, printer: Printer) -> Result<(), Failur
     telemetry::start(args.log_json, "info");
     let grace = config.grace;
     let mut signals = Signals::new()?;
-    // Each delivery under way and each client is a file descriptor, and the usual limit is low.
-    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
-        warn!(%error, "cannot raise the limit of open files; see `ulimit -n`");
-    }
     let mut daemon = Daemon::start(config).await?;
     let url = format!("http://{}", daemon.address);
     printer.line(&format!("listening on {url}"), &json!({ "listening": url }));

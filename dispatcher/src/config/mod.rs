@@ -2,16 +2,18 @@
 
 mod file;
 mod given;
+mod limits;
 
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 pub use given::{ConfigError, Given, Sources};
+pub use limits::{Limits, RateLimits};
 
+use crate::policy::retention::Ages;
 use crate::policy::retry::RetrySchedule;
 use crate::vault::KeySource;
 use crate::{duration, shutdown, slots};
@@ -28,16 +30,6 @@ pub struct Database {
     pub path: PathBuf,
 }
 
-/// How many requests a key may make in a second; `None`: any number. Operators' keys always may.
-///
-/// The platform's are 10 and 25. They are for a daemon that is open to partners; one that is not
-/// has none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RateLimits {
-    pub sandbox: Option<NonZeroU32>,
-    pub live: Option<NonZeroU32>,
-}
-
 /// Checked settings of the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -48,7 +40,8 @@ pub struct Config {
     pub retry_schedule: RetrySchedule,
     pub grace: Duration,
     pub max_in_flight: usize,
-    pub rate_limits: RateLimits,
+    pub retention: Ages,
+    pub limits: Limits,
 }
 
 /// The settings that there are, in the spelling of the file. As a flag, `--allow-target`; as a
@@ -61,8 +54,22 @@ pub const SETTINGS: &[&str] = &[
     "retry_schedule",
     "grace",
     "max_in_flight",
+    "retention",
+    "retention_parked",
     "rate_limit_sandbox",
     "rate_limit_live",
+    "max_connections",
+    "head_timeout",
+    "body_timeout",
+    "answer_timeout",
+    "max_header_bytes",
+    "max_target_bytes",
+    "max_query_parameters",
+    "max_offset",
+    "max_batch_events",
+    "max_batch_bytes",
+    "max_webhooks",
+    "max_keys",
 ];
 
 impl Config {
@@ -82,11 +89,15 @@ impl Config {
                 Some(given) => duration::parse(&given.text).map_err(|why| given.refuse(why))?,
                 None => shutdown::DEFAULT_GRACE,
             },
-            max_in_flight: match sources.get("max_in_flight") {
-                Some(given) => count(&given)?,
-                None => slots::DEFAULT_TOTAL,
+            max_in_flight: {
+                let default = slots::DEFAULT_TOTAL;
+                limits::count(sources, "max_in_flight", 1..=100_000, default)?
             },
-            rate_limits: rate_limits(sources)?,
+            retention: Ages {
+                finished: age(sources, "retention", Ages::default().finished)?,
+                parked: age(sources, "retention_parked", Ages::default().parked)?,
+            },
+            limits: Limits::read(sources)?,
         })
     }
 }
@@ -126,6 +137,14 @@ pub fn secrets_key(sources: &Sources, database: &Database) -> Result<KeySource, 
     }
 }
 
+/// A second at least: what is told as accepted is there to be looked at.
+fn age(sources: &Sources, name: &str, default: Duration) -> Result<Duration, ConfigError> {
+    let Some(given) = sources.get(name) else { return Ok(default) };
+    let age = duration::parse(&given.text).map_err(|why| given.refuse(why))?;
+    let wrong = || given.refuse(format!("'{}' is less than 1s", given.text));
+    if age < Duration::from_secs(1) { Err(wrong()) } else { Ok(age) }
+}
+
 fn default_listen() -> Result<SocketAddr, ConfigError> {
     listen(&Given { text: DEFAULT_LISTEN.into(), source: "the default".into() })
 }
@@ -149,25 +168,6 @@ fn schedule(given: &Given) -> Result<RetrySchedule, ConfigError> {
     RetrySchedule::new(waits).map_err(|why| given.refuse(why.to_string()))
 }
 
-fn count(given: &Given) -> Result<usize, ConfigError> {
-    let count = given.text.parse().ok().filter(|count| (1..=100_000).contains(count));
-    count.ok_or_else(|| given.refuse(format!("'{}' is not from 1 to 100000", given.text)))
-}
-
-fn rate_limits(sources: &Sources) -> Result<RateLimits, ConfigError> {
-    let limit = |name| match sources.get(name) {
-        Some(given) => rate(&given).map(NonZeroU32::new),
-        None => Ok(None),
-    };
-    Ok(RateLimits { sandbox: limit("rate_limit_sandbox")?, live: limit("rate_limit_live")? })
-}
-
-fn rate(given: &Given) -> Result<u32, ConfigError> {
-    let rate = given.text.parse().ok().filter(|rate| (0..=100_000).contains(rate));
-    let wrong = || format!("'{}' is not from 1 to 100000, or 0 for no limit", given.text);
-    rate.ok_or_else(|| given.refuse(wrong()))
-}
-
 /// The parts between commas.
 fn list<T>(
     given: Option<Given>,
@@ -185,6 +185,7 @@ fn list<T>(
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::num::NonZeroU32;
 
     use super::*;
     use crate::vault::VaultKey;
@@ -208,7 +209,7 @@ mod tests {
         assert_eq!(config.database.path, Path::new("bluum-hooks.db"));
         assert_eq!(config.retry_schedule, RetrySchedule::default());
         assert!(config.allow_target.is_empty());
-        assert_eq!(config.rate_limits, RateLimits::default());
+        assert_eq!(config.limits, Limits::default());
     }
 
     #[test]
@@ -216,11 +217,29 @@ mod tests {
         let environment = [("BLUUM_HOOKS_RATE_LIMIT_LIVE", "100")];
         let config = read(&[("rate_limit_sandbox", "0")], &environment, "rate_limit_live = 7");
         let expected = RateLimits { sandbox: None, live: NonZeroU32::new(100) };
-        assert_eq!(config.unwrap().rate_limits, expected);
+        assert_eq!(config.unwrap().limits.rates, expected);
         assert_eq!(
             read(&[], &[], "rate_limit_live = -1").unwrap_err(),
             "rate_limit_live in hooks.toml: '-1' is not from 1 to 100000, or 0 for no limit",
         );
+    }
+
+    #[test]
+    fn each_limit_has_a_range() {
+        for &name in &SETTINGS[9..] {
+            for wrong in ["", "-1", "1.5", "many", "999999999999", "366d"] {
+                let refused = read(&[(name, wrong)], &[], "").unwrap_err();
+                let flag = format!("--{}: '{wrong}' is not ", name.replace('_', "-"));
+                assert!(refused.starts_with(&flag), "{name} {wrong}: {refused}");
+            }
+        }
+        let flags = [("max_connections", "2"), ("body_timeout", "1m"), ("max_offset", "0")];
+        let limits = read(&flags, &[], "max_webhooks = 3").unwrap().limits;
+        let body_timeout = Duration::from_mins(1);
+        let expected = Limits { connections: 2, body_timeout, offset: 0, ..Limits::default() };
+        assert_eq!(limits, Limits { webhooks: 3, ..expected });
+        let refused = read(&[("head_timeout", "0s")], &[], "").unwrap_err();
+        assert_eq!(refused, "--head-timeout: '0s' is not from 1s to 1h");
     }
 
     #[test]

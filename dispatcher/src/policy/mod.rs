@@ -4,5 +4,6 @@
 //! [`state::step`] is the one function that changes a delivery's state.
 
 pub mod judge;
+pub mod retention;
 pub mod retry;
 pub mod state;

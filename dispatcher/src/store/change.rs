@@ -1,6 +1,7 @@
 //! Changes to tenants, keys, webhooks and replays: few, and each in a commit of its own.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bluum_hooks_shared::id::{KeyId, ReplayId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
@@ -14,11 +15,13 @@ use super::{
 pub enum Change {
     /// A new tenant, with keys.
     AddTenant(Tenant, Vec<Key>),
-    AddKey(Key),
+    /// A new key, if its tenant has fewer than this in its mode. Operators' keys are not counted.
+    AddKey(Key, usize),
     /// Makes a key useless from now on. Revoking twice is revoking once.
     RevokeKey(KeyId),
-    /// It takes part in every `accept` that begins after this.
-    AddWebhook(WebhookDraft),
+    /// A new webhook, if its tenant has fewer than this in its mode. It takes part in every
+    /// `accept` that begins after this.
+    AddWebhook(WebhookDraft, usize),
     EditWebhook(WebhookId, Edit),
     /// Begins to replay. Unless it is a release, it ends with the last delivery there is now.
     StartReplay(Replay),
@@ -65,6 +68,29 @@ impl fmt::Debug for Edit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Edit")
     }
+}
+
+/// Refuses a webhook where there is no room for it.
+pub(super) fn room_for_webhook(
+    draft: &WebhookDraft,
+    at_most: usize,
+    registry: &Registry,
+) -> Result<(), StoreError> {
+    let there = registry.webhooks_of(draft.tenant, draft.livemode).len();
+    if there < at_most { Ok(()) } else { Err(StoreError::Declined) }
+}
+
+/// Refuses a key where there is no room for it.
+pub(super) fn room_for_key(
+    key: &Key,
+    at_most: usize,
+    registry: &Registry,
+) -> Result<(), StoreError> {
+    let counts = |other: &&Arc<Key>| {
+        other.tenant == key.tenant && other.livemode == key.livemode && other.revoked_at.is_none()
+    };
+    let there = registry.keys().filter(counts).count();
+    if key.tenant.is_none() || there < at_most { Ok(()) } else { Err(StoreError::Declined) }
 }
 
 /// The replays that a webhook's edit begins and ends: a stopped webhook releases nothing.

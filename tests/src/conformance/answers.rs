@@ -26,7 +26,7 @@ async fn caller(world: &mut World) -> KeyId {
         revoked_at: None,
     };
     let id = key.id;
-    world.change_registry(Change::AddKey(key)).await.unwrap();
+    world.change_registry(Change::AddKey(key, usize::MAX)).await.unwrap();
     id
 }
 

@@ -39,7 +39,7 @@ pub async fn tenants_and_keys_survive_reopening(mut world: World) {
         key(&mut world, Role::Investor, Some(id)),
     ];
     for key in &keys {
-        world.change_registry(Change::AddKey(key.clone())).await.unwrap();
+        world.change_registry(Change::AddKey(key.clone(), usize::MAX)).await.unwrap();
     }
     for _ in 0..2 {
         let registry = world.store().registry();
@@ -96,7 +96,7 @@ pub async fn a_revoked_key_stays_revoked(mut world: World) {
     let tenant = world.tenant().await;
     let keys = [key(&mut world, Role::Operator, None), key(&mut world, Role::Tenant, Some(tenant))];
     for key in &keys {
-        world.change_registry(Change::AddKey(key.clone())).await.unwrap();
+        world.change_registry(Change::AddKey(key.clone(), usize::MAX)).await.unwrap();
     }
     let snapshot = world.store().registry();
     let revoked_at = world.now;
@@ -192,16 +192,25 @@ pub async fn nothing_is_added_twice_or_to_nobody(mut world: World) {
         .expect_err("the tenant exists");
     let stranger = TenantId::new(START, 0);
     let lost = key(&mut world, Role::Tenant, Some(stranger));
-    world.change_registry(Change::AddKey(lost)).await.expect_err("there is no such tenant");
+    world
+        .change_registry(Change::AddKey(lost, usize::MAX))
+        .await
+        .expect_err("there is no such tenant");
     let key = key(&mut world, Role::Tenant, Some(tenant));
-    world.change_registry(Change::AddKey(key.clone())).await.unwrap();
-    world.change_registry(Change::AddKey(key)).await.expect_err("the key exists");
+    world.change_registry(Change::AddKey(key.clone(), usize::MAX)).await.unwrap();
+    world.change_registry(Change::AddKey(key, usize::MAX)).await.expect_err("the key exists");
     let lost = make::webhook(stranger, world.bits(), world.now);
-    world.change_registry(Change::AddWebhook(lost)).await.expect_err("there is no such tenant");
+    world
+        .change_registry(Change::AddWebhook(lost, usize::MAX))
+        .await
+        .expect_err("there is no such tenant");
     let draft = make::webhook(tenant, world.bits(), world.now);
-    let added = world.change_registry(Change::AddWebhook(draft.clone())).await.unwrap();
+    let added = world.change_registry(Change::AddWebhook(draft.clone(), usize::MAX)).await.unwrap();
     let first = added.webhook(draft.id).unwrap();
-    world.change_registry(Change::AddWebhook(draft)).await.expect_err("the webhook exists");
+    world
+        .change_registry(Change::AddWebhook(draft, usize::MAX))
+        .await
+        .expect_err("the webhook exists");
     let second = world.webhook(tenant, "*").await;
     assert_eq!((first.number, second.number), (1, 2), "what was refused used up nothing");
     let registry = world.store().registry();

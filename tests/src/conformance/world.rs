@@ -163,7 +163,7 @@ impl World {
         let mut draft = make::webhook(tenant, self.bits(), self.now);
         change(&mut draft);
         let id = draft.id;
-        let registry = self.change_registry(Change::AddWebhook(draft)).await.unwrap();
+        let registry = self.change_registry(Change::AddWebhook(draft, usize::MAX)).await.unwrap();
         Arc::clone(registry.webhook(id).expect("the webhook was added"))
     }
 

@@ -144,11 +144,12 @@ impl Side {
                     created_at: now,
                     revoked_at: None,
                 };
-                answered(store.change(Change::AddKey(key), None, now).await)
+                answered(store.change(Change::AddKey(key, usize::MAX), None, now).await)
             }
             Op::AddWebhook(draft) => {
                 let id = draft.id;
-                let added = store.change(Change::AddWebhook(*draft), None, now).await.unwrap();
+                let added =
+                    store.change(Change::AddWebhook(*draft, usize::MAX), None, now).await.unwrap();
                 vec![format!("webhook: {:?}", added.webhook_number(id))]
             }
             Op::Change(id, setting, release) => {

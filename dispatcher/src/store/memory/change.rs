@@ -7,7 +7,7 @@ use bluum_hooks_shared::time::Timestamp;
 use super::accept::{accept, keep, keys_are_free};
 use super::books::{Books, refuse_if};
 use crate::slots::Slots;
-use crate::store::change::{begin, cancel, releases};
+use crate::store::change::{begin, cancel, releases, room_for_key, room_for_webhook};
 use crate::store::{Change, Keep, Key, NewEvent, Registry, StoreError, Webhook};
 
 pub(super) fn change(
@@ -44,9 +44,13 @@ fn apply(
             registry.put_tenant(tenant);
             keys.into_iter().try_for_each(|key| add_key(registry, key))?;
         }
-        Change::AddKey(key) => add_key(registry, key)?,
+        Change::AddKey(key, at_most) => {
+            room_for_key(&key, at_most, registry)?;
+            add_key(registry, key)?;
+        }
         Change::RevokeKey(id) => registry.revoke_key(id, now),
-        Change::AddWebhook(draft) => {
+        Change::AddWebhook(draft, at_most) => {
+            room_for_webhook(&draft, at_most, registry)?;
             let exists = registry.webhook_number(draft.id).is_some();
             refuse_if(exists, "the webhook exists")?;
             refuse_if(registry.tenant(draft.tenant).is_none(), "there is no such tenant")?;

@@ -8,7 +8,7 @@ use sqlx::{Connection, SqliteConnection};
 use super::accept::{self, Numbers, Written};
 use super::{Writer, answers, registry};
 use crate::slots::Slots;
-use crate::store::change::{begin, cancel, releases};
+use crate::store::change::{begin, cancel, releases, room_for_key, room_for_webhook};
 use crate::store::{
     Change, Edit, Keep, Key, NewEvent, Registry, Replay, StoreError, Tenant, Webhook,
 };
@@ -29,13 +29,17 @@ pub(super) async fn change(
     let mut step = Step { transaction: &mut transaction, vault, registry: registry.clone(), now };
     let notice = match change {
         Change::AddTenant(tenant, keys) => step.add_tenant(tenant, keys).await?,
-        Change::AddKey(key) => step.add_key(key).await?,
+        Change::AddKey(key, at_most) => {
+            room_for_key(&key, at_most, registry)?;
+            step.add_key(key).await?
+        }
         Change::RevokeKey(id) => {
             registry::revoke_key(step.transaction, id, now).await?;
             step.registry.revoke_key(id, now);
             None
         }
-        Change::AddWebhook(draft) => {
+        Change::AddWebhook(draft, at_most) => {
+            room_for_webhook(&draft, at_most, registry)?;
             let number = registry::insert_webhook(step.transaction, vault, &draft).await?;
             step.registry.put_webhook(Arc::new(Webhook::new(number, draft)));
             None
