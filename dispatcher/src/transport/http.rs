@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::header::RETRY_AFTER;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::CertificateError;
 
 use super::connect::Connector;
 use super::resolve::{GuardedResolver, Resolve, SystemResolver, Unresolved};
@@ -124,15 +125,32 @@ fn explain(error: &(dyn Error + 'static)) -> SendError {
             connecting |= failed.is_connect();
         }
         if let Some(failed) = error.downcast_ref::<io::Error>() {
-            let inner = failed.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-            if let Some(tls) = inner {
-                return SendError::Tls(tls.to_string());
+            if let Some(failed) = tls(failed) {
+                return SendError::Tls(distrust(failed));
             }
             deepest = plain(failed);
         }
         cause = error.source();
     }
     if connecting { SendError::Connect(deepest) } else { SendError::Broken(deepest) }
+}
+
+/// The error of TLS inside one of I/O, or inside one that is inside.
+fn tls(error: &io::Error) -> Option<&rustls::Error> {
+    let inner = error.get_ref()?;
+    inner.downcast_ref().or_else(|| tls(inner.downcast_ref()?))
+}
+
+/// The commonest failure is the shortest in the words of the library.
+fn distrust(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "the certificate is not from an authority that is trusted here; if it is not \
+             self-signed, the server may leave out the certificates between"
+                .to_owned()
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// Without the number of the operating system.
