@@ -24,3 +24,25 @@ pub struct Context {
     pub arrivals: Arrivals,
     pub shutdown: Shutdown,
 }
+
+impl Context {
+    /// A dispatcher that nothing has happened in, with so many slots.
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        slots: usize,
+    ) -> Self {
+        let bell = Bell::default();
+        Self {
+            store,
+            clock,
+            random,
+            slots: Slots::new(slots, bell.clone()),
+            bell,
+            replays: Bell::default(),
+            arrivals: Arrivals::default(),
+            shutdown: Shutdown::default(),
+        }
+    }
+}

@@ -24,8 +24,7 @@ const LOG_LINES: usize = 200;
 pub struct Daemon {
     folder: TempDir,
     options: Vec<String>,
-    /// Which logs are kept, as `BLUUM_HOOKS_LOG` says it.
-    filter: Option<String>,
+    variables: Vec<(String, String)>,
     process: Option<Ending>,
     base: String,
     operator: Credentials,
@@ -42,19 +41,26 @@ impl Daemon {
 
     /// [`start`](Self::start) with more options for `serve`.
     pub fn start_with(options: &[&str]) -> Self {
+        Self::start_as(&[&["--allow-target", "127.0.0.0/8"], options].concat(), &[])
+    }
+
+    /// With these options for `serve` and these environment variables, and nothing else: only
+    /// public addresses are allowed targets.
+    pub fn start_as(options: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("hooks.db").display());
         let keys = binary::run(&["init", "--database", &url, "--json"]).must_exit(0).json();
         let mut daemon = Self {
             folder,
             options: options.iter().map(|&option| option.to_owned()).collect(),
-            filter: None,
+            variables: Vec::new(),
             process: None,
             base: String::new(),
             operator: Credentials::from_json(&keys["operator"]),
             tenant: Credentials::from_json(&keys["tenant"]),
             tenant_id: text(&keys["tenant"], "id").to_owned(),
         };
+        daemon.variables.extend(variables.iter().map(|&(name, value)| (name.into(), value.into())));
         daemon.restart();
         daemon
     }
@@ -63,12 +69,12 @@ impl Daemon {
     pub fn restart(&mut self) {
         self.kill();
         let mut command = binary::command(&["serve", "--listen", "127.0.0.1:0"]);
-        command.args(["--database", &self.url(), "--allow-target", "127.0.0.0/8"]);
+        command.args(["--database", &self.url()]);
         command.args(&self.options);
         // Tests ask often what has become of something. Variables, so that options can say more.
         command
             .envs(["SANDBOX", "LIVE"].map(|mode| (format!("BLUUM_HOOKS_RATE_LIMIT_{mode}"), "0")));
-        command.envs(self.filter.iter().map(|filter| ("BLUUM_HOOKS_LOG", filter)));
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         let (process, line) = first_line(command, self.folder.path());
         let address = line.strip_prefix("listening on ");
         self.base = address.unwrap_or_else(|| panic!("serve began with '{line}'")).to_owned();
@@ -77,8 +83,19 @@ impl Daemon {
 
     /// [`restart`](Self::restart) with the logs that this filter lets through.
     pub fn restart_logging(&mut self, filter: &str) {
-        self.filter = Some(filter.to_owned());
+        self.variables.push(("BLUUM_HOOKS_LOG".into(), filter.into()));
         self.restart();
+    }
+
+    /// [`restart`](Self::restart) with these options instead.
+    pub fn restart_as(&mut self, options: &[&str]) {
+        self.options = options.iter().map(|&option| option.to_owned()).collect();
+        self.restart();
+    }
+
+    /// The number of its process.
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().expect("a running daemon").0.id()
     }
 
     /// `kill -9`, if it runs.

@@ -12,13 +12,16 @@
 
 pub mod binary;
 pub mod client;
+pub mod clockwork;
 pub mod compare;
 pub mod conformance;
 pub mod daemon;
+pub mod hostile;
 pub mod partner;
 pub mod seed;
 pub mod sink;
 pub mod socket;
 pub mod tidy;
+pub mod trap;
 pub mod wait;
 pub mod walk;

@@ -15,7 +15,6 @@ use crate::acceptor::Acceptor;
 use crate::api::limit::Limiter;
 use crate::api::server::MAX_REFUSALS;
 use crate::api::{self, Api};
-use crate::bell::{Arrivals, Bell};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::context::Context;
@@ -24,8 +23,6 @@ use crate::outbox::Outbox;
 use crate::random::{Random, SystemRandom};
 use crate::replayer::Replayer;
 use crate::retention::Retention;
-use crate::shutdown::Shutdown;
-use crate::slots::Slots;
 use crate::store::sqlite::SqliteStore;
 use crate::transport::Targets;
 use crate::transport::http::HttpTransport;
@@ -64,18 +61,7 @@ impl Daemon {
         // Last, because the keys are shown once and only if all goes well.
         let credentials = init::if_new(&store, clock.now(), &*random).await?;
 
-        let bell = Bell::default();
-        let slots = Slots::new(config.max_in_flight, bell.clone());
-        let context = Context {
-            store: Arc::new(store),
-            clock,
-            random,
-            slots,
-            bell,
-            replays: Bell::default(),
-            arrivals: Arrivals::default(),
-            shutdown: Shutdown::default(),
-        };
+        let context = Context::new(Arc::new(store), clock, random, config.max_in_flight);
         let mut tasks = JoinSet::new();
         let (work, handed_over) = mpsc::unbounded_channel();
         let engine = Engine {

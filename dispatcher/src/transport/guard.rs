@@ -1,15 +1,12 @@
 //! Where deliveries may go. Checked when a webhook is set, so that a mistake is told at once, and
 //! again on the resolved address when connecting, which is what protects: a name can change its
-//! answer in between.
+//! answer in between. So names are not resolved when a webhook is set: it would protect nothing,
+//! and nobody could set a webhook while a name server sleeps.
 
-use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use hyper_util::client::legacy::connect::dns::Name;
 use ipnet::IpNet;
-use tower::Service;
 use url::{Host, Url};
 
 use super::is_public;
@@ -93,53 +90,9 @@ const LOCALHOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 /// `localhost` and everything below it is this machine (RFC 6761), whatever a name server says.
 fn local_name(name: &str) -> bool {
-    let name = name.strip_suffix('.').unwrap_or(name);
+    let name = name.trim_end_matches('.');
     name == "localhost" || name.ends_with(".localhost")
 }
-
-/// Resolves a name and lets pass only addresses that may be connected to. One address that may
-/// not refuses them all: a name with a public and a private answer is not a mistake.
-#[derive(Debug, Clone)]
-pub struct GuardedResolver {
-    targets: Targets,
-}
-
-impl GuardedResolver {
-    pub fn new(targets: Targets) -> Self {
-        Self { targets }
-    }
-}
-
-impl Service<Name> for GuardedResolver {
-    type Response = std::vec::IntoIter<SocketAddr>;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
-    type Future =
-        Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send + 'static>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        let targets = self.targets.clone();
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
-            let addresses: Vec<_> = found.map_err(Unresolved)?.collect();
-            match addresses.iter().find(|address| !targets.allows(address.ip())) {
-                Some(address) => {
-                    let target = format!("{} ({})", name.as_str(), address.ip());
-                    Err(TargetError::NotPublic(target).into())
-                }
-                None => Ok(addresses.into_iter()),
-            }
-        })
-    }
-}
-
-/// The name server gave no address.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Unresolved(#[source] std::io::Error);
 
 #[cfg(test)]
 mod tests {

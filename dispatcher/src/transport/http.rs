@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,24 +10,25 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::RETRY_AFTER;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::CertificateError;
 
-use super::guard::{GuardedResolver, Unresolved};
+use super::connect::Connector;
+use super::resolve::{GuardedResolver, Resolve, SystemResolver, Unresolved};
 use super::{Answer, KEPT_BYTES, Request, SendError, TargetError, Targets, Transport};
 
-/// For the TCP handshake alone; the whole exchange has its own limit.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Shorter than the five seconds after which the commonest server framework closes an idle
 /// connection: a request sent into that moment would fail for no fault of anybody's.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// How much of an answer is read so that its connection can be used again. What sends more has its
 /// connection closed.
-const READ_BYTES: usize = 64 * 1024;
-
-type Connector = HttpsConnector<HttpConnector<GuardedResolver>>;
+const READ_BYTES: u32 = 64 * 1024;
+/// How much all answers on one HTTP/2 connection may be ahead of their readers.
+const AHEAD_BYTES: u32 = 1024 * 1024;
+/// How long an HTTP/2 connection may be silent before it is asked whether it is still there, and
+/// how long it has to answer. Else a dead one would take every request until TCP gives it up.
+const PING_AFTER: Duration = Duration::from_secs(5);
 
 /// The transport of the daemon.
 #[derive(Debug, Clone)]
@@ -43,20 +45,22 @@ pub struct NoRoots(#[source] io::Error);
 impl HttpTransport {
     /// Trusts the certificates that the system trusts. Ignores proxy variables.
     pub fn new(targets: Targets) -> Result<Self, NoRoots> {
-        let mut tcp = HttpConnector::new_with_resolver(GuardedResolver::new(targets.clone()));
-        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        tcp.set_nodelay(true);
-        tcp.enforce_http(false);
-        let connector = HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .map_err(NoRoots)?
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(tcp);
+        Self::with_resolver(targets, SystemResolver)
+    }
+
+    /// [`new`](Self::new) with another source of addresses.
+    pub fn with_resolver(targets: Targets, resolver: impl Resolve) -> Result<Self, NoRoots> {
+        let resolver = GuardedResolver { resolver: Arc::new(resolver), targets: targets.clone() };
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())
-            .build(connector);
+            .timer(TokioTimer::new())
+            .http1_max_buf_size(READ_BYTES as usize)
+            .http2_initial_stream_window_size(READ_BYTES)
+            .http2_initial_connection_window_size(AHEAD_BYTES)
+            .http2_keep_alive_interval(PING_AFTER)
+            .http2_keep_alive_timeout(PING_AFTER)
+            .build(Connector::new(resolver).map_err(NoRoots)?);
         Ok(Self { targets, client })
     }
 
@@ -97,7 +101,7 @@ async fn read(mut body: Incoming) -> Result<Bytes, SendError> {
         let Ok(data) = frame.into_data() else { continue };
         seen += data.len();
         kept.extend_from_slice(&data[..data.len().min(KEPT_BYTES - kept.len())]);
-        if seen > READ_BYTES {
+        if seen > READ_BYTES as usize {
             break;
         }
     }
@@ -121,9 +125,8 @@ fn explain(error: &(dyn Error + 'static)) -> SendError {
             connecting |= failed.is_connect();
         }
         if let Some(failed) = error.downcast_ref::<io::Error>() {
-            let inner = failed.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-            if let Some(tls) = inner {
-                return SendError::Tls(tls.to_string());
+            if let Some(failed) = tls(failed) {
+                return SendError::Tls(distrust(failed));
             }
             deepest = plain(failed);
         }
@@ -132,12 +135,30 @@ fn explain(error: &(dyn Error + 'static)) -> SendError {
     if connecting { SendError::Connect(deepest) } else { SendError::Broken(deepest) }
 }
 
+/// The error of TLS inside one of I/O, or inside one that is inside.
+fn tls(error: &io::Error) -> Option<&rustls::Error> {
+    let inner = error.get_ref()?;
+    inner.downcast_ref().or_else(|| tls(inner.downcast_ref()?))
+}
+
+/// The commonest failure is the shortest in the words of the library.
+fn distrust(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "the certificate is not from an authority that is trusted here; if it is not \
+             self-signed, the server may leave out the certificates between"
+                .to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// Without the number of the operating system.
 fn plain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused".into(),
         io::ErrorKind::ConnectionReset => "connection reset by peer".into(),
-        io::ErrorKind::TimedOut => "connecting timed out".into(),
+        io::ErrorKind::TimedOut => "timed out".into(),
         io::ErrorKind::HostUnreachable => "host unreachable".into(),
         io::ErrorKind::NetworkUnreachable => "network unreachable".into(),
         _ => error.to_string(),

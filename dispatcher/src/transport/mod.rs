@@ -1,8 +1,11 @@
 //! The way out: one request, one answer or one reason why there is none.
 
 mod address;
+mod connect;
 pub mod guard;
 pub mod http;
+mod resolve;
+mod stream;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -13,6 +16,7 @@ use bytes::Bytes;
 
 pub use address::is_public;
 pub use guard::{TargetError, Targets};
+pub use resolve::{Resolve, SystemResolver};
 
 /// A delivery as it goes over the wire.
 #[derive(Debug, Clone)]

@@ -1,0 +1,112 @@
+//! When a delivery is tried again after which answer: the real engine, on a clock that the test
+//! moves.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a helper of tests stops where it cannot go on"
+)]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bluum_hooks_dispatcher::transport::{Answer, Request, SendError, Transport};
+use bluum_hooks_shared::api::DeliveryStatus;
+use bluum_hooks_tests::clockwork::Clockwork;
+use bytes::Bytes;
+
+const SECOND: Duration = Duration::from_secs(1);
+/// The longest that the schedule itself waits the first time: a minute and a fifth.
+const FIRST_WAIT: Duration = Duration::from_secs(72);
+
+/// Gives these answers in turn, then 200.
+#[derive(Debug, Clone, Default)]
+struct Receiver {
+    answers: Arc<Mutex<Vec<Answer>>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Receiver {
+    fn that_says(status: u16, retry_after: Option<&str>) -> Self {
+        let retry_after = retry_after.map(str::to_owned);
+        let answers = vec![Answer { status, retry_after, body: Bytes::new() }];
+        Self { answers: Arc::new(Mutex::new(answers)), ..Self::default() }
+    }
+}
+
+#[async_trait::async_trait]
+impl Transport for Receiver {
+    async fn send(&self, _: Request) -> Result<Answer, SendError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let fine = Answer { status: 200, retry_after: None, body: Bytes::new() };
+        Ok(self.answers.lock().unwrap().pop().unwrap_or(fine))
+    }
+}
+
+/// After this answer there is no second request until `seconds` have passed, and then there is.
+async fn waits(status: u16, retry_after: Option<&str>, seconds: u32) {
+    let case = format!("{status} with {retry_after:?}");
+    let receiver = Receiver::that_says(status, retry_after);
+    let engine = Clockwork::start(receiver.clone(), "http://127.0.0.1:1/").await;
+    engine.publish().await;
+    engine.until_attempts(1).await;
+    let due = engine.wait_ahead().await.expect("a next attempt");
+    let asked = SECOND * seconds;
+    assert!(due >= asked && due <= asked.max(FIRST_WAIT), "{case}: due in {due:?}");
+
+    engine.pass(asked - SECOND).await;
+    let (delivery, attempts) = engine.delivery().await;
+    assert_eq!((attempts.len(), delivery.progress.attempts), (1, 1), "{case}: too early");
+    assert_eq!(delivery.progress.state.status(), DeliveryStatus::Waiting, "{case}: too early");
+    assert_eq!(receiver.asked.load(Ordering::Relaxed), 1, "{case}: too early");
+
+    engine.pass(due - (asked - SECOND)).await;
+    let (delivery, _) = engine.until_attempts(2).await;
+    assert_eq!(delivery.progress.state.status(), DeliveryStatus::Delivered, "{case}");
+    assert_eq!(receiver.asked.load(Ordering::Relaxed), 2, "{case}");
+}
+
+#[tokio::test]
+async fn what_the_receiver_asks_for_is_waited_for() {
+    // An hour after the clock's start.
+    for retry_after in ["3600", "Sun, 15 Jun 2025 16:06:40 GMT"] {
+        for status in [429, 503] {
+            waits(status, Some(retry_after), 3600).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_left_alone_for_more_than_a_day() {
+    for retry_after in ["604800", "Fri, 15 Jun 2125 16:06:40 GMT"] {
+        waits(429, Some(retry_after), 24 * 3600).await;
+    }
+}
+
+#[tokio::test]
+async fn too_much_without_saying_how_long_is_a_minute() {
+    // The first wait of the schedule is a minute less a fifth.
+    for status in [429, 502, 504] {
+        waits(status, None, 60).await;
+    }
+}
+
+#[tokio::test]
+async fn any_other_failure_waits_as_scheduled() {
+    for (status, retry_after) in [(302, None), (404, None), (500, Some("3600")), (503, None)] {
+        waits(status, retry_after, 48).await;
+    }
+}
+
+#[tokio::test]
+async fn gone_is_never_asked_again() {
+    let receiver = Receiver::that_says(410, None);
+    let engine = Clockwork::start(receiver.clone(), "http://127.0.0.1:1/").await;
+    engine.publish().await;
+    engine.until_attempts(1).await;
+    engine.publish().await;
+    engine.pass(Duration::from_hours(24)).await;
+    let (delivery, attempts) = engine.delivery().await;
+    assert_eq!(delivery.progress.state.status(), DeliveryStatus::Parked);
+    assert_eq!((attempts.len(), receiver.asked.load(Ordering::Relaxed)), (0, 1));
+}
