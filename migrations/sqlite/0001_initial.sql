@@ -40,9 +40,12 @@ CREATE TABLE webhooks (
     max_in_flight    INTEGER NOT NULL CHECK (max_in_flight > 0),
     headers          TEXT    NOT NULL CHECK (json_valid(headers)),
     metadata         TEXT    NOT NULL CHECK (json_valid(metadata)),
-    -- Sealed; a secret as it is shown to partners does not get in here.
-    secrets          TEXT    NOT NULL
-        CHECK (json_array_length(secrets) <= 5 AND instr(secrets, 'whsec_') = 0),
+    -- Sealed, private keys beside them; a secret as it is shown to partners does not get in here,
+    -- nor a private key as it is commonly written.
+    secrets          TEXT    NOT NULL CHECK (
+        json_array_length(secrets) <= 5
+        AND instr(secrets, 'whsec_') = 0 AND instr(secrets, 'whsk_') = 0
+    ),
     last_sequence    INTEGER NOT NULL DEFAULT 0 CHECK (last_sequence >= 0),
     created_at       INTEGER NOT NULL,
     updated_at       INTEGER NOT NULL,

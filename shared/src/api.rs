@@ -110,6 +110,9 @@ pub struct Webhook {
     pub max_in_flight: u32,
     /// Headers added to each delivery.
     pub headers: BTreeMap<String, String>,
+    /// What deliveries can be verified with beside the secret, `whpk_…`, newest first: none unless
+    /// `ed25519` was asked for.
+    pub public_keys: Vec<String>,
     /// When it was last changed.
     pub updated_at: Timestamp,
     /// The signing secret, `whsec_…`: only in the answer that made it.

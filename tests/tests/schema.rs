@@ -91,7 +91,7 @@ const DELIVERIES: [(&str, &str); 38] = [
 ];
 
 /// What must not happen to the rest.
-const OTHERS: [(&str, &str); 43] = [
+const OTHERS: [(&str, &str); 44] = [
     (CHECK, "UPDATE attempts SET error = NULL WHERE delivery = 1"),
     (CHECK, "UPDATE attempts SET number = 0 WHERE delivery = 1"),
     (CHECK, "UPDATE attempts SET duration_us = -1 WHERE delivery = 1"),
@@ -127,6 +127,7 @@ const OTHERS: [(&str, &str); 43] = [
     (CHECK, "UPDATE webhooks SET last_sequence = -1 WHERE number = 1"),
     (CHECK, "UPDATE webhooks SET secrets = '[1,2,3,4,5,6]' WHERE number = 1"),
     (CHECK, "UPDATE webhooks SET secrets = '[\"whsec_AAAA\"]' WHERE number = 1"),
+    (CHECK, "UPDATE webhooks SET secrets = '[\"whsk_AAAA\"]' WHERE number = 1"),
     (MALFORMED, "UPDATE webhooks SET secrets = '[' WHERE number = 1"),
     (UNIQUE, "UPDATE webhooks SET id = 'wh_1' WHERE number = 2"),
     (CHECK, "UPDATE keys SET role = 'guest' WHERE id = 'apk_2'"),

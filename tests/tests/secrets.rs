@@ -227,7 +227,7 @@ async fn a_secret_moved_to_another_webhook_is_refused() {
     let first = "UPDATE webhooks SET secrets = (SELECT secrets FROM webhooks ORDER BY number)";
     sqlx::query(first).execute(&mut connection).await.unwrap();
     drop(connection);
-    let words = [&*second.id, "belongs to another webhook", "backup"];
+    let words = [&*second.id, "belongs to something else", "backup"];
     check_refused(serve(&daemon, &[], None), 1, &words);
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::answer::{self, Answer};
 use super::auth::Caller;
-use super::webhooks::{change, find, new_secret};
+use super::webhooks::{change, find, new_private_key, new_secret};
 use super::{Shared, body};
 use crate::fields::Fields;
 use crate::invalid::Invalid;
@@ -18,8 +18,8 @@ use crate::store::{MAX_SECRETS, TooManySecrets};
 const DEFAULT_OVERLAP_SECONDS: u32 = 24 * 60 * 60;
 const MAX_OVERLAP_SECONDS: u32 = 7 * 24 * 60 * 60;
 
-/// `POST /v1/webhooks/{id}/secrets`: a new secret, shown in this answer alone. The old one signs
-/// beside it until the overlap ends.
+/// `POST /v1/webhooks/{id}/secrets`: a new secret, shown in this answer alone, and a new key pair
+/// if the webhook has one. The old ones sign beside them until the overlap ends.
 pub(super) async fn rotate(
     State(api): Shared,
     caller: Caller,
@@ -30,11 +30,12 @@ pub(super) async fn rotate(
     let overlap = overlap(&body::read(request, body::SMALL).await?)?;
     let secret = new_secret(&api)?;
     let whsec = secret.to_whsec();
+    let private_key = new_private_key(&api);
     let now = api.context.clock.now();
     let (tell, told) = oneshot::channel();
     let changed = change(&api, webhook.settings.id, move |draft| {
         // Whoever asked may have gone away.
-        let _ = tell.send(draft.rotate(secret, overlap, now));
+        let _ = tell.send(draft.rotate(secret, private_key, overlap, now));
     });
     let changed = changed.await?;
     if told.await == Ok(Err(TooManySecrets)) {
@@ -44,7 +45,7 @@ pub(super) async fn rotate(
         );
         return Err(Invalid::request(ErrorCode::StateConflict, message).into());
     }
-    let mut answer = changed.to_api();
+    let mut answer = changed.to_api(now);
     answer.secret = Some(whsec.to_string());
     Ok(answer::json(StatusCode::CREATED, &answer))
 }

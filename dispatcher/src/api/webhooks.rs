@@ -5,8 +5,10 @@ use std::sync::Arc;
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri};
 use bluum_hooks_shared::api::Deleted;
+use bluum_hooks_shared::asymmetric::{PrivateKey, SEED_BYTES};
 use bluum_hooks_shared::id::{TenantId, WebhookId};
 use bluum_hooks_shared::secret::Secret;
+use zeroize::Zeroizing;
 
 use super::answer::{self, Answer};
 use super::auth::Caller;
@@ -30,11 +32,11 @@ pub(super) async fn create(State(api): Shared, caller: Caller, request: Request)
     let id = WebhookId::new(now, api.context.random.bits());
     let secret = new_secret(&api)?;
     let mut draft = settings::blank(id, owner, now);
-    draft.secrets.push(WebhookSecret { secret: secret.clone(), created_at: now, expires_at: None });
-    settings.required()?.apply(&mut draft);
+    draft.secrets.push(WebhookSecret::new(secret.clone(), now));
+    settings.required()?.apply(&mut draft, new_private_key(&api));
     let store = Arc::clone(&api.context.store);
     let webhook = to_the_end(async move { store.add_webhook(draft).await }).await?;
-    let mut answer = webhook.to_api();
+    let mut answer = webhook.to_api(now);
     answer.secret = Some(secret.to_whsec().to_string());
     Ok(answer::json(StatusCode::CREATED, &answer))
 }
@@ -43,6 +45,12 @@ pub(super) fn new_secret(api: &Api) -> Result<Secret, ApiError> {
     let mut bytes = [0; 32];
     api.context.random.fill(&mut bytes);
     Secret::from_bytes(&bytes).map_err(|error| ApiError::internal(&error))
+}
+
+pub(super) fn new_private_key(api: &Api) -> PrivateKey {
+    let mut seed = Zeroizing::new([0; SEED_BYTES]);
+    api.context.random.fill(&mut *seed);
+    PrivateKey::from_seed(&seed)
 }
 
 /// `GET /v1/webhooks`: oldest first; an operator sees all tenants' unless it names one.
@@ -64,13 +72,14 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
             && caller.may_see(settings.tenant, settings.livemode)
             && tenant.is_none_or(|tenant| tenant == settings.tenant)
     });
-    Ok(list::window(&uri, webhooks.map(|webhook| webhook.to_api()), window))
+    let now = api.context.clock.now();
+    Ok(list::window(&uri, webhooks.map(|webhook| webhook.to_api(now)), window))
 }
 
 /// `GET /v1/webhooks/{id}`
 pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     let webhook = find(&api, &caller, &id, "id")?;
-    Ok(answer::json(StatusCode::OK, &webhook.to_api()))
+    Ok(answer::json(StatusCode::OK, &webhook.to_api(api.context.clock.now())))
 }
 
 /// `PATCH /v1/webhooks/{id}`: what is named changes, `null` resets.
@@ -84,8 +93,10 @@ pub(super) async fn update(
     let body = body::read(request, body::SMALL).await?;
     let fields = Fields::parse(&body)?;
     let settings = Settings::read(fields, webhook.settings.livemode, &api.targets)?;
-    let changed = change(&api, webhook.settings.id, move |draft| settings.apply(draft)).await?;
-    Ok(answer::json(StatusCode::OK, &changed.to_api()))
+    let private_key = new_private_key(&api);
+    let apply = move |draft: &mut WebhookDraft| settings.apply(draft, private_key);
+    let changed = change(&api, webhook.settings.id, apply).await?;
+    Ok(answer::json(StatusCode::OK, &changed.to_api(api.context.clock.now())))
 }
 
 /// `DELETE /v1/webhooks/{id}`: what it is owed is parked as it comes due.

@@ -34,7 +34,7 @@ pub fn webhook(tenant: TenantId, bits: u128, now: Timestamp) -> WebhookDraft {
         max_in_flight: 50,
         headers: [].into(),
         metadata: [].into(),
-        secrets: vec![WebhookSecret { secret, created_at: now, expires_at: None }],
+        secrets: vec![WebhookSecret::new(secret, now)],
         created_at: now,
         updated_at: now,
         deleted_at: None,

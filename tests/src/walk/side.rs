@@ -143,7 +143,7 @@ impl Side {
             Op::Change(id, setting) => {
                 let change = Box::new(move |draft: &mut WebhookDraft| apply(draft, setting));
                 let changed = store.change_webhook(id, change, now).await.unwrap();
-                vec![format!("changed: {:?}", changed.map(|webhook| webhook.to_api()))]
+                vec![format!("changed: {:?}", changed.map(|webhook| webhook.to_api(now)))]
             }
             _ => Vec::new(),
         }
@@ -215,7 +215,7 @@ impl Side {
         self.deliveries.push(claimed.id);
         let Claimed { position, id, event, webhook, sequence, progress, ordering_key, body } =
             claimed;
-        let (webhook, body) = (webhook.to_api(), String::from_utf8_lossy(body));
+        let (webhook, body) = (webhook.to_api(self.world.now), String::from_utf8_lossy(body));
         format!(
             "{position} {id} {event} {sequence} {progress:?} {ordering_key:?} {webhook:?} {body}"
         )

@@ -14,6 +14,7 @@ mod record;
 mod registry;
 mod rekey;
 mod row;
+mod seal;
 pub mod statement;
 
 use std::collections::HashMap;

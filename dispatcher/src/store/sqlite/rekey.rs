@@ -1,4 +1,4 @@
-//! Sealing every secret anew, with another key: offline, in one transaction.
+//! Sealing everything anew, with another key: offline, in one transaction.
 
 use std::io;
 use std::path::Path;
@@ -8,7 +8,8 @@ use serde::Serialize;
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::open::{Cause, connect, is_new, key, lock, options, real, unusable};
-use super::registry::{SecretRow, json};
+use super::registry::json;
+use super::seal::SecretRow;
 use super::{OpenError, row, statement};
 use crate::random::Random;
 use crate::store::StoreError;
@@ -78,7 +79,7 @@ async fn reseal(
         let id: String = found.try_get("id")?;
         let mut rows: Vec<SecretRow> = json(&found, "secrets")?;
         for row in &mut rows {
-            row.sealed = to.seal(&id, &from.open(&id, &row.sealed)?)?;
+            row.reseal(&id, from, to)?;
             secrets += 1;
         }
         let set = sqlx::query(statement::SET_SECRETS).bind(&id).bind(row::batch(&rows)?);

@@ -377,9 +377,9 @@ RETURNING number";
 
 // Secrets
 
-/// Of each secret, the id of the key that it is sealed with.
+/// Of everything sealed, the id of the key that it is sealed with.
 pub(super) const SEALING_KEYS: &str = "
-SELECT row.value ->> 'key_id' FROM webhooks, json_each(webhooks.secrets) AS row";
+SELECT row.value FROM webhooks, json_tree(webhooks.secrets) AS row WHERE row.key = 'key_id'";
 
 pub(super) const WEBHOOK_SECRETS: &str = "SELECT id, secrets FROM webhooks";
 
