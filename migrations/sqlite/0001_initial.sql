@@ -38,7 +38,10 @@ CREATE TABLE webhooks (
     timeout_ms       INTEGER NOT NULL CHECK (timeout_ms > 0),
     retry_schedule   TEXT    CHECK (json_valid(retry_schedule)),
     max_in_flight    INTEGER NOT NULL CHECK (max_in_flight > 0),
-    headers          TEXT    NOT NULL CHECK (json_valid(headers)),
+    -- Sealed as one object: their values are often credentials.
+    headers          TEXT    NOT NULL CHECK (
+        headers ->> '$.key_id' IS NOT NULL AND headers ->> '$.sealed' IS NOT NULL
+    ),
     metadata         TEXT    NOT NULL CHECK (json_valid(metadata)),
     -- Sealed, private keys beside them; a secret as it is shown to partners does not get in here,
     -- nor a private key as it is commonly written.

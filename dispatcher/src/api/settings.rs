@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue};
-use bluum_hooks_shared::api::{Ordering, WebhookStatus};
+use bluum_hooks_shared::api::{CustomHeaders, Ordering, WebhookStatus};
 use bluum_hooks_shared::asymmetric::PrivateKey;
 use bluum_hooks_shared::catalogue::Pattern;
 use bluum_hooks_shared::error::ErrorCode;
@@ -74,7 +74,7 @@ pub(super) struct Settings {
     timeout: Option<Duration>,
     retry_schedule: Option<Option<RetrySchedule>>,
     max_in_flight: Option<u32>,
-    headers: Option<BTreeMap<String, String>>,
+    headers: Option<CustomHeaders>,
     ed25519: Option<bool>,
 }
 
@@ -94,7 +94,7 @@ pub(super) fn blank(id: WebhookId, owner: Addressee, now: Timestamp) -> WebhookD
         timeout: DEFAULT_TIMEOUT,
         retry_schedule: None,
         max_in_flight: DEFAULT_IN_FLIGHT,
-        headers: BTreeMap::new(),
+        headers: CustomHeaders::default(),
         metadata: BTreeMap::new(),
         secrets: Vec::new(),
         created_at: now,
@@ -317,7 +317,7 @@ fn entries(
     Ok(Some(entries))
 }
 
-fn headers(fields: &mut Fields<'_>) -> Result<Option<BTreeMap<String, String>>, Invalid> {
+fn headers(fields: &mut Fields<'_>) -> Result<Option<CustomHeaders>, Invalid> {
     let Some(headers) = entries(fields, "headers")? else { return Ok(None) };
     for (name, value) in &headers {
         let lower = name.to_ascii_lowercase();
@@ -333,5 +333,5 @@ fn headers(fields: &mut Fields<'_>) -> Result<Option<BTreeMap<String, String>>, 
         let message = format!("'headers' cannot be used: '{name}' {fault}.");
         return Err(Invalid::field(ErrorCode::Validation, "headers", message));
     }
-    Ok(Some(headers))
+    Ok(Some(CustomHeaders(headers)))
 }

@@ -4,7 +4,7 @@ use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bluum_hooks_shared::api::{self, Ordering, WebhookStatus};
+use bluum_hooks_shared::api::{self, CustomHeaders, Ordering, WebhookStatus};
 use bluum_hooks_shared::asymmetric::{PrivateKey, content};
 use bluum_hooks_shared::catalogue::Pattern;
 use bluum_hooks_shared::id::{TenantId, WebhookId};
@@ -31,7 +31,7 @@ pub struct WebhookDraft {
     pub timeout: Duration,
     pub retry_schedule: Option<RetrySchedule>,
     pub max_in_flight: u32,
-    pub headers: BTreeMap<String, String>,
+    pub headers: CustomHeaders,
     pub metadata: BTreeMap<String, String>,
     pub secrets: Vec<WebhookSecret>,
     pub created_at: Timestamp,
@@ -229,7 +229,7 @@ mod tests {
             timeout: Duration::from_secs(30),
             retry_schedule: None,
             max_in_flight: 1,
-            headers: [].into(),
+            headers: CustomHeaders::default(),
             metadata: [].into(),
             secrets: vec![WebhookSecret::new(secret(0), START)],
             created_at: START,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bluum_hooks_dispatcher::policy::retry::RetrySchedule;
 use bluum_hooks_dispatcher::store::{Key, Tenant, WebhookSecret};
-use bluum_hooks_shared::api::{Ordering, Role, WebhookStatus};
+use bluum_hooks_shared::api::{CustomHeaders, Ordering, Role, WebhookStatus};
 use bluum_hooks_shared::asymmetric::PrivateKey;
 use bluum_hooks_shared::id::{KeyId, TenantId, WebhookId};
 use bluum_hooks_shared::secret::Secret;
@@ -66,7 +66,7 @@ pub async fn webhooks_survive_reopening(mut world: World) {
             draft.timeout = Duration::from_millis(1_500);
             draft.retry_schedule = Some(RetrySchedule::new(vec![]).unwrap());
             draft.max_in_flight = 1;
-            draft.headers = [("x-tenant".to_owned(), "ä".to_owned())].into();
+            draft.headers = CustomHeaders([("x-tenant".into(), "ä".into())].into());
             draft.metadata = [("k".to_owned(), "\u{1}".to_owned())].into();
             let secret = Secret::from_bytes(&[9; 24]).unwrap();
             let private_key = Some(PrivateKey::from_seed(&[3; 32]));

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, Row, SqliteConnection};
 
-use super::seal::SecretRow;
+use super::seal::{SecretRow, open_headers, seal_headers};
 use super::{row, statement};
 use crate::policy::retry::RetrySchedule;
 use crate::store::{Key, Registry, StoreError, Tenant, Webhook, WebhookDraft};
@@ -139,7 +139,7 @@ async fn write_webhook(
         .bind(i64::try_from(draft.timeout.as_millis()).unwrap_or(i64::MAX))
         .bind(seconds.map(|seconds| row::batch(&seconds)).transpose()?)
         .bind(draft.max_in_flight)
-        .bind(row::batch(&draft.headers)?)
+        .bind(row::batch(&seal_headers(vault, &id, &draft.headers)?)?)
         .bind(row::batch(&draft.metadata)?)
         .bind(row::batch(&secrets)?)
         .bind(draft.created_at.as_micros())
@@ -198,7 +198,7 @@ fn webhook(found: &SqliteRow, vault: &Vault) -> Result<WebhookDraft, StoreError>
             .transpose()
             .map_err(|error| StoreError::Corrupt(error.to_string()))?,
         max_in_flight: found.try_get("max_in_flight")?,
-        headers: json(found, "headers")?,
+        headers: open_headers(vault, &name, &json(found, "headers")?)?,
         metadata: json(found, "metadata")?,
         secrets: secrets.iter().map(|row| row.open(vault, &name)).collect::<Result<_, _>>()?,
         created_at: row::time(found, "created_at")?,

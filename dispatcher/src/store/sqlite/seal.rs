@@ -1,9 +1,11 @@
 //! What of a webhook's row is sealed. Each value opens for this webhook and this use of it alone.
 
+use bluum_hooks_shared::api::CustomHeaders;
 use bluum_hooks_shared::asymmetric::{PrivateKey, SEED_BYTES};
 use bluum_hooks_shared::secret::Secret;
 use bluum_hooks_shared::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::store::{StoreError, WebhookSecret};
 use crate::vault::{Sealed, Vault, VaultError};
@@ -65,6 +67,40 @@ fn open_private_key(vault: &Vault, id: &str, sealed: &Sealed) -> Result<PrivateK
         StoreError::Corrupt(format!("a private key of {id} has not {SEED_BYTES} bytes"))
     })?;
     Ok(PrivateKey::from_seed(seed))
+}
+
+/// Whom a webhook's headers are sealed for.
+fn headers_of(id: &str) -> String {
+    format!("{id}/headers")
+}
+
+pub(super) fn seal_headers(
+    vault: &Vault,
+    id: &str,
+    headers: &CustomHeaders,
+) -> Result<Sealed, StoreError> {
+    let json = serde_json::to_vec(headers).map(Zeroizing::new);
+    let json = json.map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    Ok(vault.seal(&headers_of(id), &json)?)
+}
+
+pub(super) fn open_headers(
+    vault: &Vault,
+    id: &str,
+    sealed: &Sealed,
+) -> Result<CustomHeaders, StoreError> {
+    let json = vault.open(&headers_of(id), sealed)?;
+    serde_json::from_slice(&json)
+        .map_err(|_| StoreError::Corrupt(format!("the headers of {id} are not their JSON")))
+}
+
+pub(super) fn reseal_headers(
+    sealed: &mut Sealed,
+    id: &str,
+    from: &Vault,
+    to: &Vault,
+) -> Result<(), VaultError> {
+    reseal(sealed, &headers_of(id), from, to)
 }
 
 fn reseal(sealed: &mut Sealed, owner: &str, from: &Vault, to: &Vault) -> Result<(), VaultError> {

@@ -71,8 +71,8 @@ pub const ALL: &[(&str, &str)] = &[
     ("INSERT_WEBHOOK", INSERT_WEBHOOK),
     ("UPDATE_WEBHOOK", UPDATE_WEBHOOK),
     ("SEALING_KEYS", SEALING_KEYS),
-    ("WEBHOOK_SECRETS", WEBHOOK_SECRETS),
-    ("SET_SECRETS", SET_SECRETS),
+    ("SEALED", SEALED),
+    ("SET_SEALED", SET_SEALED),
 ];
 
 // Idempotency
@@ -379,8 +379,11 @@ RETURNING number";
 
 /// Of everything sealed, the id of the key that it is sealed with.
 pub(super) const SEALING_KEYS: &str = "
-SELECT row.value FROM webhooks, json_tree(webhooks.secrets) AS row WHERE row.key = 'key_id'";
+SELECT row.value
+FROM webhooks, json_tree(json_array(json(webhooks.secrets), json(webhooks.headers))) AS row
+WHERE row.key = 'key_id'";
 
-pub(super) const WEBHOOK_SECRETS: &str = "SELECT id, secrets FROM webhooks";
+pub(super) const SEALED: &str = "SELECT id, secrets, headers FROM webhooks";
 
-pub(super) const SET_SECRETS: &str = "UPDATE webhooks SET secrets = ?2 WHERE id = ?1";
+pub(super) const SET_SEALED: &str = "
+UPDATE webhooks SET secrets = ?2, headers = ?3 WHERE id = ?1";
