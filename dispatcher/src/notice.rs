@@ -4,7 +4,7 @@
 //! They are published in the commit of what they are about. None is about a delivery of one of
 //! them, so that no failure feeds on itself.
 
-use bluum_hooks_shared::api::{Delivery, WebhookStatus};
+use bluum_hooks_shared::api::{CustomHeaders, Delivery, WebhookStatus};
 use bluum_hooks_shared::event::{self, Event};
 use bluum_hooks_shared::id::{EventId, ReplayId};
 use bluum_hooks_shared::time::Timestamp;
@@ -30,8 +30,10 @@ pub fn status_changed(
     };
     let release = takes(webhook.status)
         .then(|| Replay::release(ReplayId::new(now, random.bits()), webhook.id, now));
-    let settings = WebhookDraft { updated_at: now, ..webhook.clone() };
-    let shown: api::Webhook = Webhook::new(0, settings).to_api();
+    // Custom headers often carry tokens, and an event goes to others.
+    let headers = CustomHeaders::default();
+    let settings = WebhookDraft { updated_at: now, headers, ..webhook.clone() };
+    let shown: api::Webhook = Webhook::new(0, settings).to_api(now);
     Edited { notice: publish(name, webhook, &shown, now, random), release }
 }
 

@@ -38,11 +38,17 @@ CREATE TABLE webhooks (
     timeout_ms       INTEGER NOT NULL CHECK (timeout_ms > 0),
     retry_schedule   TEXT    CHECK (json_valid(retry_schedule)),
     max_in_flight    INTEGER NOT NULL CHECK (max_in_flight > 0),
-    headers          TEXT    NOT NULL CHECK (json_valid(headers)),
+    -- Sealed as one object: their values are often credentials.
+    headers          TEXT    NOT NULL CHECK (
+        headers ->> '$.key_id' IS NOT NULL AND headers ->> '$.sealed' IS NOT NULL
+    ),
     metadata         TEXT    NOT NULL CHECK (json_valid(metadata)),
-    -- Sealed; a secret as it is shown to partners does not get in here.
-    secrets          TEXT    NOT NULL
-        CHECK (json_array_length(secrets) <= 5 AND instr(secrets, 'whsec_') = 0),
+    -- Sealed, private keys beside them; a secret as it is shown to partners does not get in here,
+    -- nor a private key as it is commonly written.
+    secrets          TEXT    NOT NULL CHECK (
+        json_array_length(secrets) <= 5
+        AND instr(secrets, 'whsec_') = 0 AND instr(secrets, 'whsk_') = 0
+    ),
     last_sequence    INTEGER NOT NULL DEFAULT 0 CHECK (last_sequence >= 0),
     -- Deliveries that were old enough to be deleted.
     forgotten        INTEGER NOT NULL DEFAULT 0 CHECK (forgotten BETWEEN 0 AND last_sequence),

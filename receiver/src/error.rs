@@ -41,16 +41,25 @@ pub enum VerifyError {
         /// How far is allowed.
         allowed: u64,
     },
-    /// There are signatures, none of a version that is known here (`v1`).
-    NoKnownVersion,
+    /// There are signatures, none of a version that one of the keys is for: `v1` for secrets, `v1a`
+    /// for public keys.
+    NoKnownVersion {
+        /// The versions that the keys are for.
+        known: Vec<&'static str>,
+    },
+    /// More `v1a` signatures than any dispatcher sends: checking them would cost us dearly.
+    TooManySignatures {
+        /// How many are allowed.
+        allowed: usize,
+    },
     /// The body is larger than [`Verifier::max_body_bytes`](crate::Verifier::max_body_bytes).
     TooLarge {
         /// How many bytes are allowed.
         allowed: usize,
     },
-    /// No signature fits: the wrong secret, or a body that is not the one that was signed.
+    /// No signature fits: the wrong key, or a body that is not the one that was signed.
     NoMatch {
-        /// The fingerprints of the secrets that were tried.
+        /// The fingerprints of the keys that were tried.
         fingerprints: Vec<String>,
         /// The length of the body, to compare with what the sender says it sent.
         body_bytes: usize,
@@ -70,7 +79,8 @@ impl VerifyError {
             | Self::MalformedId
             | Self::MalformedTimestamp
             | Self::MalformedSignature
-            | Self::NoKnownVersion => 400,
+            | Self::NoKnownVersion { .. }
+            | Self::TooManySignatures { .. } => 400,
         }
     }
 }
@@ -97,15 +107,20 @@ impl fmt::Display for VerifyError {
                 f,
                 "signed {seconds} s ahead of now, at most {allowed} s are allowed; check the clock"
             ),
-            Self::NoKnownVersion => f.write_str("no signature of version 'v1'"),
+            Self::NoKnownVersion { known } => {
+                write!(f, "no signature of version '{}'", known.join("' or '"))
+            }
+            Self::TooManySignatures { allowed } => {
+                write!(f, "more than {allowed} signatures of version 'v1a'")
+            }
             Self::TooLarge { allowed } => write!(f, "the body is larger than {allowed} bytes"),
             Self::NoMatch { fingerprints, .. } if fingerprints.is_empty() => {
-                f.write_str("no secret is configured")
+                f.write_str("no key is configured")
             }
             Self::NoMatch { fingerprints, body_bytes } => write!(
                 f,
-                "no signature fits the {body_bytes} bytes of the body and the secret with the \
-                 fingerprint {}; the secret may be another webhook's, or something has changed \
+                "no signature fits the {body_bytes} bytes of the body and the key with the \
+                 fingerprint {}; the key may be another webhook's, or something has changed \
                  the body on its way here",
                 fingerprints.join(" or ")
             ),

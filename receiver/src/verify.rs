@@ -1,70 +1,75 @@
-//! Whether a request is a delivery: signed with one of our secrets, lately, and unchanged.
+//! Whether a request is a delivery: signed for one of our keys, lately, and unchanged.
 //!
 //! Pure: headers, body and time come in as arguments. Cheap refusals come first, so that a
 //! stranger's request costs no hashing unless it looks right, and then one MAC per secret however
-//! many signatures it lists.
+//! many signatures it lists; of those that cost more, no more are taken than are ever sent.
 
+use std::cell::LazyCell;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bluum_hooks_shared::asymmetric::{self, Signature};
 use bluum_hooks_shared::event::{Event, EventError};
 use bluum_hooks_shared::header::{
-    MAX_DELIVERY_BYTES, MAX_ID_BYTES, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP,
+    MAX_ASYMMETRIC, MAX_DELIVERY_BYTES, MAX_ID_BYTES, WEBHOOK_ID, WEBHOOK_SIGNATURE,
+    WEBHOOK_TIMESTAMP,
 };
-use bluum_hooks_shared::secret::{Secret, SecretError};
-use bluum_hooks_shared::signature::{self, Check, SigningKey};
+use bluum_hooks_shared::secret::SecretError;
+use bluum_hooks_shared::signature::{self, Check};
 use bluum_hooks_shared::time::Timestamp;
 
 use crate::error::VerifyError;
 use crate::headers::Headers;
+use crate::key::{Key, KeyError};
 
 /// How far a timestamp may be from now, both ways, unless told otherwise.
 pub const DEFAULT_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
-/// Knows the secrets of a webhook and what to let pass. Cheap to clone.
+/// Knows the keys of a webhook and what to let pass. Cheap to clone.
 ///
 /// ```
 /// use std::time::Duration;
-/// use bluum_hooks_receiver::{Secret, Verifier};
+/// use bluum_hooks_receiver::{Key, Verifier};
 ///
-/// let new = Secret::parse("whsec_QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=")?;
-/// let old = Secret::parse("whsec_QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=")?;
-/// let verifier = Verifier::new([new, old])
+/// let secret = Key::parse("whsec_QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=")?;
+/// let public = Key::parse("whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=")?;
+/// let verifier = Verifier::new([secret, public])
 ///     .tolerance(Duration::from_secs(300), Duration::from_secs(30));
 /// # let _ = verifier;
-/// # Ok::<(), bluum_hooks_receiver::SecretError>(())
+/// # Ok::<(), bluum_hooks_receiver::KeyError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Verifier {
-    keys: Arc<[SigningKey]>,
+    keys: Arc<[Key]>,
     past: Duration,
     future: Duration,
     max_body_bytes: usize,
 }
 
 impl Verifier {
-    /// Trusts what is signed with any of these secrets; with none of them, nothing.
+    /// Trusts what is signed for any of these keys: secrets, public keys, or both as [`Key`]. With
+    /// none of them, nothing.
     ///
     /// Several are for rotation, so put the newest first: the first that fits ends the search.
-    pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
+    pub fn new(keys: impl IntoIterator<Item = impl Into<Key>>) -> Self {
         Self {
-            keys: secrets.into_iter().map(|secret| SigningKey::new(&secret)).collect(),
+            keys: keys.into_iter().map(Into::into).collect(),
             past: DEFAULT_TOLERANCE,
             future: DEFAULT_TOLERANCE,
             max_body_bytes: MAX_DELIVERY_BYTES,
         }
     }
 
-    /// Reads the secrets from one text, as a configuration variable holds them: `whsec_…`, or
-    /// several with white space in between.
-    pub fn parse(secrets: &str) -> Result<Self, SecretError> {
-        let mut texts = secrets.split_whitespace().peekable();
+    /// Reads the keys from one text, as a configuration variable holds them: `whsec_…`, `whpk_…`,
+    /// or several with white space in between.
+    pub fn parse(keys: &str) -> Result<Self, KeyError> {
+        let mut texts = keys.split_whitespace().peekable();
         if texts.peek().is_none() {
-            return Err(SecretError::TooShort { bytes: 0 });
+            return Err(SecretError::TooShort { bytes: 0 }.into());
         }
-        Ok(Self::new(texts.map(Secret::parse).collect::<Result<Vec<_>, _>>()?))
+        Ok(Self::new(texts.map(Key::parse).collect::<Result<Vec<_>, _>>()?))
     }
 
     /// How old a delivery may be, and how far ahead of our clock.
@@ -110,10 +115,24 @@ impl Verifier {
         let signatures =
             text(one(headers, WEBHOOK_SIGNATURE)?).ok_or(VerifyError::MalformedSignature)?;
         self.check_time(seconds, now)?;
-        if signature::check(signatures, &[]) == Check::NoKnownVersion {
-            return Err(VerifyError::NoKnownVersion);
+        let asymmetric = self.check_versions(signatures)?;
+        Ok(Pending { verifier: self, id, timestamp, seconds, signatures, asymmetric })
+    }
+
+    /// Gives the `v1a` signatures, if there is a key for them.
+    fn check_versions(&self, signatures: &str) -> Result<Vec<Signature>, VerifyError> {
+        let mut known: Vec<_> = self.keys.iter().map(Key::version).collect();
+        known.sort_unstable();
+        known.dedup();
+        let listed = |version: &&str| signature::listed(signatures, version).next().is_some();
+        if !known.is_empty() && !known.iter().any(listed) {
+            return Err(VerifyError::NoKnownVersion { known });
         }
-        Ok(Pending { verifier: self, id, timestamp, seconds, signatures })
+        if !known.contains(&asymmetric::VERSION) {
+            return Ok(Vec::new());
+        }
+        let too_many = VerifyError::TooManySignatures { allowed: MAX_ASYMMETRIC };
+        Signature::listed(signatures).ok_or(too_many)
     }
 
     fn check_time(&self, sent: i64, now: Timestamp) -> Result<(), VerifyError> {
@@ -131,10 +150,10 @@ impl Verifier {
 }
 
 impl FromStr for Verifier {
-    type Err = SecretError;
+    type Err = KeyError;
 
-    fn from_str(secrets: &str) -> Result<Self, SecretError> {
-        Self::parse(secrets)
+    fn from_str(keys: &str) -> Result<Self, KeyError> {
+        Self::parse(keys)
     }
 }
 
@@ -146,6 +165,7 @@ pub(crate) struct Pending<'a> {
     timestamp: &'a str,
     seconds: i64,
     signatures: &'a str,
+    asymmetric: Vec<Signature>,
 }
 
 impl<'a> Pending<'a> {
@@ -161,9 +181,13 @@ impl<'a> Pending<'a> {
         if body.len() > self.max_body_bytes() {
             return Err(VerifyError::TooLarge { allowed: self.max_body_bytes() });
         }
-        let fits = |key: &&SigningKey| {
-            let mac = key.mac(self.id, self.timestamp, body);
-            matches!(signature::check(self.signatures, &[mac]), Check::Match(_))
+        let content = LazyCell::new(|| asymmetric::content(self.id, self.timestamp, body));
+        let fits = |key: &&Key| match key {
+            Key::Secret(secret) => {
+                let mac = secret.mac(self.id, self.timestamp, body);
+                matches!(signature::check(self.signatures, &[mac]), Check::Match(_))
+            }
+            Key::Public(key) => key.verifies(&content, &self.asymmetric),
         };
         let keys = &self.verifier.keys;
         match keys.iter().find(fits) {
@@ -172,20 +196,20 @@ impl<'a> Pending<'a> {
                 Ok(Verified { id: self.id, timestamp, body, key })
             }
             None => Err(VerifyError::NoMatch {
-                fingerprints: keys.iter().map(SigningKey::fingerprint).collect(),
+                fingerprints: keys.iter().map(Key::fingerprint).collect(),
                 body_bytes: body.len(),
             }),
         }
     }
 }
 
-/// A delivery that one of our secrets signed. Only a [`Verifier`] makes one.
+/// A delivery that was signed for one of our keys. Only a [`Verifier`] makes one.
 #[derive(Clone)]
 pub struct Verified<'a> {
     id: &'a str,
     timestamp: Timestamp,
     body: &'a [u8],
-    key: &'a SigningKey,
+    key: &'a Key,
 }
 
 impl<'a> Verified<'a> {
@@ -204,7 +228,7 @@ impl<'a> Verified<'a> {
         self.body
     }
 
-    /// The fingerprint of the secret that fitted: tells when an old one is no longer in use.
+    /// The fingerprint of the key that fitted: tells when an old one is no longer in use.
     pub fn fingerprint(&self) -> String {
         self.key.fingerprint()
     }

@@ -2,7 +2,11 @@
 //! signed, whatever else the request holds.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
-use bluum_hooks_receiver::{Secret, SigningKey, Timestamp, Verifier};
+use std::sync::LazyLock;
+
+use bluum_hooks_receiver::header::MAX_ASYMMETRIC;
+use bluum_hooks_receiver::{Key, Secret, SigningKey, Timestamp, Verifier, VerifyError};
+use bluum_hooks_shared::asymmetric::{self, PrivateKey};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -16,19 +20,34 @@ fn secret() -> Secret {
     Secret::from_bytes(&[7; 32]).unwrap()
 }
 
-fn good() -> Request {
-    let signature = SigningKey::new(&secret()).sign(ID, NOW, BODY);
+fn private_key() -> PrivateKey {
+    PrivateKey::from_seed(&[7; 32])
+}
+
+/// A key of each kind, and what is signed for it.
+fn kinds() -> [(Key, String); 2] {
+    static KINDS: LazyLock<[(Key, String); 2]> = LazyLock::new(|| {
+        let content = asymmetric::content(ID, &NOW.to_string(), BODY);
+        [
+            (secret().into(), SigningKey::new(&secret()).sign(ID, NOW, BODY)),
+            (private_key().public_key().into(), private_key().sign(&content)),
+        ]
+    });
+    KINDS.clone()
+}
+
+fn good(signature: &str) -> Request {
     let headers = vec![
         ("webhook-id".to_owned(), ID.as_bytes().to_vec()),
         ("webhook-timestamp".to_owned(), NOW.to_string().into_bytes()),
-        ("webhook-signature".to_owned(), signature.into_bytes()),
+        ("webhook-signature".to_owned(), signature.as_bytes().to_vec()),
     ];
     (headers, BODY.to_vec())
 }
 
 /// The id and the body that were accepted.
-fn accepted((headers, body): &Request) -> Option<(String, Vec<u8>)> {
-    Verifier::new([secret()])
+fn accepted(key: &Key, (headers, body): &Request) -> Option<(String, Vec<u8>)> {
+    Verifier::new([key.clone()])
         .verify(headers, body, Timestamp::from_unix_seconds(NOW))
         .ok()
         .map(|verified| (verified.id().to_owned(), verified.body().to_vec()))
@@ -107,13 +126,16 @@ proptest! {
 
     #[test]
     fn nothing_is_accepted_that_was_not_signed(steps in prop::collection::vec(tampering(), 1..4)) {
-        let mut request = good();
+        let [(secret, v1), (public, v1a)] = kinds();
+        let mut request = good(&format!("{v1} {v1a}"));
         for step in steps {
             tamper(&mut request, step);
         }
-        // Signatures may come and go around the good one; id and body may not change at all.
-        if let Some((id, body)) = accepted(&request) {
-            prop_assert_eq!((id.as_str(), body.as_slice()), (ID, BODY));
+        // Signatures may come and go around the good ones; id and body may not change at all.
+        for key in [secret, public] {
+            if let Some((id, body)) = accepted(&key, &request) {
+                prop_assert_eq!((id.as_str(), body.as_slice()), (ID, BODY));
+            }
         }
     }
 
@@ -124,29 +146,58 @@ proptest! {
         let headers = [
             ("webhook-id", id), ("webhook-timestamp", timestamp), ("webhook-signature", signature),
         ];
-        let verifier = Verifier::new([secret()]);
+        let verifier = Verifier::new(kinds().map(|(key, _)| key));
         prop_assert!(verifier.verify(&headers, &body, Timestamp::from_micros(now)).is_err());
     }
 }
 
 #[test]
 fn the_untouched_request_is_accepted() {
-    assert_eq!(accepted(&good()), Some((ID.to_owned(), BODY.to_vec())));
+    for (key, signature) in kinds() {
+        assert_eq!(accepted(&key, &good(&signature)), Some((ID.to_owned(), BODY.to_vec())));
+    }
 }
 
 #[test]
 fn every_single_changed_bit_is_seen() {
-    let (headers, body) = good();
-    for place in 0..body.len() * 8 {
-        let mut changed = body.clone();
-        changed[place / 8] ^= 1 << (place % 8);
-        assert_eq!(accepted(&(headers.clone(), changed)), None);
-    }
-    for header in 0..headers.len() {
-        for place in 0..headers[header].1.len() * 8 {
-            let mut changed = headers.clone();
-            changed[header].1[place / 8] ^= 1 << (place % 8);
-            assert_eq!(accepted(&(changed, body.clone())), None, "{header} {place}");
+    for (key, signature) in kinds() {
+        let (headers, body) = good(&signature);
+        for place in 0..body.len() * 8 {
+            let mut changed = body.clone();
+            changed[place / 8] ^= 1 << (place % 8);
+            assert_eq!(accepted(&key, &(headers.clone(), changed)), None);
+        }
+        for header in 0..headers.len() {
+            for place in 0..headers[header].1.len() * 8 {
+                let mut changed = headers.clone();
+                changed[header].1[place / 8] ^= 1 << (place % 8);
+                assert_eq!(accepted(&key, &(changed, body.clone())), None, "{header} {place}");
+            }
         }
     }
+}
+
+/// What one kind of key signed is nothing to the other, under whatever name it comes.
+#[test]
+fn a_signature_under_the_other_version_is_refused() {
+    let [(secret, v1), (public, v1a)] = kinds();
+    for (key, signature) in [
+        (&public, v1.replace("v1,", "v1a,")),
+        (&secret, v1a.replace("v1a,", "v1,")),
+        (&public, v1),
+        (&secret, v1a),
+    ] {
+        assert_eq!(accepted(key, &good(&signature)), None, "{signature}");
+    }
+}
+
+/// Ten thousand well-formed signatures: refused, and at the cost of none.
+#[test]
+fn a_flood_of_signatures_is_refused() {
+    let (public, v1a) = (private_key().public_key(), private_key().sign(b"something else"));
+    let flood = good(&format!("{v1a} ").repeat(10_000));
+    let verifier = Verifier::new([public]);
+    let now = Timestamp::from_unix_seconds(NOW);
+    let refused = verifier.verify(&flood.0, &flood.1, now).unwrap_err();
+    assert_eq!(refused, VerifyError::TooManySignatures { allowed: MAX_ASYMMETRIC });
 }

@@ -1,6 +1,7 @@
 //! What the API takes and gives: one definition for the daemon, its command line and its tests.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -73,6 +74,18 @@ pub enum Ordering {
     None,
 }
 
+/// Headers that a partner wants on its deliveries. Their values are often credentials: `Debug`
+/// shows the names alone.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CustomHeaders(pub BTreeMap<String, String>);
+
+impl fmt::Debug for CustomHeaders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
 /// A registered URL with its subscriptions and settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Webhook {
@@ -109,7 +122,10 @@ pub struct Webhook {
     /// Most requests at the same time.
     pub max_in_flight: u32,
     /// Headers added to each delivery.
-    pub headers: BTreeMap<String, String>,
+    pub headers: CustomHeaders,
+    /// What deliveries can be verified with beside the secret, `whpk_…`, newest first: none unless
+    /// `ed25519` was asked for.
+    pub public_keys: Vec<String>,
     /// When it was last changed.
     pub updated_at: Timestamp,
     /// The signing secret, `whsec_…`: only in the answer that made it.
@@ -361,4 +377,15 @@ pub struct ApiKey {
     /// The secret: only in the answer that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_secret: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_of_headers_shows_names_alone() {
+        let headers = CustomHeaders([("authorization".into(), "Bearer abc".into())].into());
+        assert_eq!(format!("{headers:?}"), r#"{"authorization"}"#);
+    }
 }

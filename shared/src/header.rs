@@ -37,5 +37,9 @@ pub const MAX_EVENT_NAME_BYTES: usize = 128;
 ///
 /// Five live secrets with two signatures each make ten.
 pub const MAX_SIGNATURES: usize = 32;
+/// How many `v1a` entries a `webhook-signature` header may have; more are refused.
+///
+/// Each costs the receiver a curve operation per key. Twice what a dispatcher sends.
+pub const MAX_ASYMMETRIC: usize = 2 * MAX_SECRETS;
 /// How many secrets of one webhook may be live at once.
 pub const MAX_SECRETS: usize = 5;

@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 pub mod api;
+pub mod asymmetric;
 pub mod catalogue;
 pub mod error;
 pub mod event;

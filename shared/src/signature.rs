@@ -99,12 +99,9 @@ pub enum Check {
 pub fn check(header: &str, macs: &[[u8; MAC_BYTES]]) -> Check {
     let mut known = false;
     let mut found = None;
-    for entry in header.split(' ').filter(|entry| !entry.is_empty()).take(MAX_SIGNATURES) {
-        let Some(text) = entry.strip_prefix(VERSION).and_then(|rest| rest.strip_prefix(',')) else {
-            continue;
-        };
+    for text in listed(header, VERSION) {
         known = true;
-        let Some(candidate) = decode(text) else { continue };
+        let Some(candidate) = decode::<MAC_BYTES>(text) else { continue };
         for (key, mac) in macs.iter().enumerate() {
             if bool::from(mac.ct_eq(&candidate)) {
                 found = found.or(Some(key));
@@ -118,14 +115,20 @@ pub fn check(header: &str, macs: &[[u8; MAC_BYTES]]) -> Check {
     }
 }
 
-fn decode(text: &str) -> Option<[u8; MAC_BYTES]> {
-    if text.len() != MAC_TEXT {
+/// What a `webhook-signature` header lists of a version, without it. Looks at the first
+/// [`MAX_SIGNATURES`] entries.
+pub fn listed<'a>(header: &'a str, version: &'a str) -> impl Iterator<Item = &'a str> {
+    let entries = header.split(' ').filter(|entry| !entry.is_empty()).take(MAX_SIGNATURES);
+    entries.filter_map(move |entry| entry.strip_prefix(version)?.strip_prefix(','))
+}
+
+/// Canonical base64, padded, of exactly so many bytes.
+pub(crate) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
+    // Looked at first: nobody makes us decode at length.
+    if text.len() != N.div_ceil(3) * 4 {
         return None;
     }
-    // The decoder wants room for a full last group of three.
-    let mut bytes = [0; MAC_BYTES + 1];
-    let length = STANDARD.decode_slice(text, &mut bytes).ok()?;
-    bytes[..length].try_into().ok()
+    STANDARD.decode(text).ok()?.try_into().ok()
 }
 
 #[cfg(test)]

@@ -19,9 +19,9 @@ const LEGAL: [&str; 8] = [
         ('apk_3', 'tnt_1', 0, 'investor', 'inv_1', NULL, printf('%064d', 0), 1, NULL)",
     "INSERT INTO webhooks VALUES
         (1, 'wh_1', 'tnt_1', 0, NULL, NULL, 'https://a', '[\"*\"]', 'active', NULL, 'object',
-            30000, NULL, 50, '{}', '{}', '[]', 6, 0, 1, 1, NULL),
+            30000, NULL, 50, '{\"key_id\":\"\",\"sealed\":\"\"}', '{}', '[]', 6, 0, 1, 1, NULL),
         (2, 'wh_2', 'tnt_1', 0, NULL, NULL, 'https://b', '[\"*\"]', 'disabled', 'gone', 'none',
-            30000, '[60]', 50, '{}', '{}', '[]', 0, 0, 1, 1, 2)",
+            30000, '[60]', 50, '{\"key_id\":\"\",\"sealed\":\"\"}', '{}', '[]', 0, 0, 1, 1, 2)",
     "INSERT INTO events VALUES
         (1, 'evt_1', 'tnt_1', 0, 'order.filled', 'key', 1, x'7b7d'),
         (2, 'evt_2', 'tnt_1', 0, 'order.filled', NULL, 1, x'7b7d'),
@@ -94,7 +94,7 @@ const DELIVERIES: [(&str, &str); 38] = [
 ];
 
 /// What must not happen to the rest.
-const OTHERS: [(&str, &str); 49] = [
+const OTHERS: [(&str, &str); 53] = [
     (CHECK, "UPDATE replays SET finished_at = 2 WHERE id = 'rpl_1'"),
     (CHECK, "UPDATE replays SET reason = 'gone' WHERE id = 'rpl_2'"),
     (CHECK, "UPDATE replays SET cursor = -1 WHERE id = 'rpl_1'"),
@@ -136,6 +136,10 @@ const OTHERS: [(&str, &str); 49] = [
     (CHECK, "UPDATE webhooks SET forgotten = 7 WHERE number = 1"),
     (CHECK, "UPDATE webhooks SET secrets = '[1,2,3,4,5,6]' WHERE number = 1"),
     (CHECK, "UPDATE webhooks SET secrets = '[\"whsec_AAAA\"]' WHERE number = 1"),
+    (CHECK, "UPDATE webhooks SET secrets = '[\"whsk_AAAA\"]' WHERE number = 1"),
+    (CHECK, "UPDATE webhooks SET headers = '{\"x-token\":\"abc\"}' WHERE number = 1"),
+    (CHECK, "UPDATE webhooks SET headers = '{}' WHERE number = 1"),
+    (MALFORMED, "UPDATE webhooks SET headers = '{' WHERE number = 1"),
     (MALFORMED, "UPDATE webhooks SET secrets = '[' WHERE number = 1"),
     (UNIQUE, "UPDATE webhooks SET id = 'wh_1' WHERE number = 2"),
     (CHECK, "UPDATE keys SET role = 'guest' WHERE id = 'apk_2'"),

@@ -1,22 +1,31 @@
-//! Signing secrets: rotated without a gap, sealed in the database, and in no log.
+//! What is secret: signing secrets rotated without a gap; they, private keys and partners' headers
+//! sealed in the database, and in no log.
 #![expect(clippy::unwrap_used, reason = "a helper of tests stops where it cannot go on")]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use bluum_hooks_dispatcher::random::SystemRandom;
+use bluum_hooks_dispatcher::vault::{Vault, VaultKey};
+use bluum_hooks_receiver::{Verifier, now};
+use bluum_hooks_shared::asymmetric::PrivateKey;
 use bluum_hooks_tests::binary::{self, Run};
 use bluum_hooks_tests::client::{Call, Response, text};
 use bluum_hooks_tests::daemon::{self, Daemon};
 use bluum_hooks_tests::partner::{Partner, Webhook, first_about};
 use bluum_hooks_tests::sink::{Request, Sink};
 use serde_json::{Value, json};
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions};
 use standardwebhooks::Webhook as Independent;
 
 /// 32 bytes that are no random key, in base64.
 const OTHER_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
+/// The value of a header that a partner wants on its deliveries.
+const TOKEN: &str = "Bearer of-the-partner-alone";
 
 /// Whether each of these secrets verifies the request, by a library that is not ours.
 fn verify<const N: usize>(request: &Request, secrets: [&str; N]) -> [bool; N] {
@@ -49,13 +58,53 @@ async fn joined(daemon: &Daemon) -> (Sink, Partner, Webhook) {
     (sink, partner, webhook)
 }
 
+/// A webhook with everything that is to be kept secret.
+async fn guarded(partner: &Partner, sink: &Sink) -> Webhook {
+    let headers = json!({"authorization": TOKEN});
+    let body = json!({
+        "url": sink.url("/in"), "eventTypeNames": ["order.*"], "headers": headers, "ed25519": true,
+    });
+    let webhook = partner.subscribe_as(&body).await;
+    assert_eq!(partner.webhook(&webhook).await["headers"], headers, "its owner may see them");
+    webhook
+}
+
+async fn joined_guarded(daemon: &Daemon) -> (Sink, Partner, Webhook) {
+    let sink = Sink::always(200).await;
+    let partner = Partner::join(daemon).await;
+    let webhook = guarded(&partner, &sink).await;
+    (sink, partner, webhook)
+}
+
+async fn connect(daemon: &Daemon) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(daemon.database()).connect().await.unwrap()
+}
+
+/// The private keys of a webhook, which only the sealing key opens.
+async fn private_keys(daemon: &Daemon, webhook: &Webhook) -> Vec<[u8; 32]> {
+    let key = VaultKey::parse(&std::fs::read_to_string(key_file(daemon)).unwrap()).unwrap();
+    let vault = Vault::new(&key, Arc::new(SystemRandom));
+    let secrets: String = sqlx::query_scalar("SELECT secrets FROM webhooks WHERE id = ?1")
+        .bind(&webhook.id)
+        .fetch_one(&mut connect(daemon).await)
+        .await
+        .unwrap();
+    let secrets: Vec<Value> = serde_json::from_str(&secrets).unwrap();
+    let open = |secret: &Value| {
+        let sealed = serde_json::from_value(secret["private_key"].clone()).unwrap();
+        let seed = vault.open(&format!("{}/ed25519", webhook.id), &sealed).unwrap();
+        seed.as_slice().try_into().unwrap()
+    };
+    secrets.iter().map(open).collect()
+}
+
 fn key_file(daemon: &Daemon) -> PathBuf {
     daemon.folder().join("hooks.db.key")
 }
 
 fn key_id(file: &Path) -> String {
     let key = std::fs::read_to_string(file).unwrap();
-    let vault_key = bluum_hooks_dispatcher::vault::VaultKey::parse(&key).unwrap();
+    let vault_key = VaultKey::parse(&key).unwrap();
     assert!(!key.contains(&vault_key.id()), "the id gives the key away");
     vault_key.id()
 }
@@ -143,8 +192,12 @@ async fn five_secrets_are_the_most_and_wrong_requests_change_none() {
 #[tokio::test]
 async fn the_database_holds_no_secret_that_can_be_read() {
     let mut daemon = Daemon::start();
-    let (_sink, partner, webhook) = joined(&daemon).await;
+    let (_sink, partner, webhook) = joined_guarded(&daemon).await;
     let second = rotated(&partner, &webhook, 86_400).await;
+    let seeds = private_keys(&daemon, &webhook).await;
+    let public_keys = seeds.iter().map(|seed| PrivateKey::from_seed(seed).public_key().to_string());
+    let public_keys: Vec<_> = public_keys.collect();
+    assert_eq!(partner.webhook(&webhook).await["public_keys"], json!(public_keys));
     for stopped in [false, true] {
         if stopped {
             assert!(daemon.terminate().success());
@@ -157,6 +210,12 @@ async fn the_database_holds_no_secret_that_can_be_read() {
             assert!(!stored(&daemon, base64.as_bytes()), "the text of a secret is in the database");
             assert!(!stored(&daemon, &bytes), "the bytes of a secret are in the database");
         }
+        for seed in &seeds {
+            for text in [&seed[..], BASE64_STANDARD.encode(seed).as_bytes()] {
+                assert!(!stored(&daemon, text), "a private key is in the database");
+            }
+        }
+        assert!(!stored(&daemon, TOKEN.as_bytes()), "a partner's header is in the database");
         let key = std::fs::read_to_string(key_file(&daemon)).unwrap();
         assert!(!stored(&daemon, key.trim().as_bytes()), "the key is in the database");
     }
@@ -217,24 +276,45 @@ async fn a_key_that_is_not_the_right_one_is_refused_before_anything_is_bound() {
 }
 
 #[tokio::test]
-async fn a_secret_moved_to_another_webhook_is_refused() {
+async fn what_is_sealed_opens_nowhere_but_where_it_belongs() {
     let mut daemon = Daemon::start();
-    let (sink, partner, _) = joined(&daemon).await;
-    let second = partner.subscribe(&sink.url("/in"), &["order.*"]).await;
+    let (sink, partner, first) = joined_guarded(&daemon).await;
+    let second = guarded(&partner, &sink).await;
     daemon.kill();
-    let options = SqliteConnectOptions::new().filename(daemon.database());
-    let mut connection = options.connect().await.unwrap();
-    let first = "UPDATE webhooks SET secrets = (SELECT secrets FROM webhooks ORDER BY number)";
-    sqlx::query(first).execute(&mut connection).await.unwrap();
-    drop(connection);
-    let words = [&*second.id, "belongs to something else", "backup"];
-    check_refused(serve(&daemon, &[], None), 1, &words);
+    const FIRST: &str = "FROM webhooks ORDER BY number LIMIT 1";
+    for (owner, moved) in [
+        (&second, format!("secrets = (SELECT secrets {FIRST})")),
+        (&second, format!("headers = (SELECT headers {FIRST})")),
+        (
+            &second,
+            format!(
+                "secrets = json_set(secrets, '$[0].private_key', json((
+                    SELECT secrets -> '$[0].private_key' {FIRST}
+                )))"
+            ),
+        ),
+        (&first, "secrets = json_set(secrets, '$[0].sealed', headers ->> 'sealed')".to_owned()),
+        (&first, "headers = secrets -> '$[0].private_key'".to_owned()),
+    ] {
+        let mut connection = connect(&daemon).await;
+        let keep = "CREATE TEMP TABLE kept AS SELECT number, secrets, headers FROM webhooks";
+        sqlx::query(keep).execute(&mut connection).await.unwrap();
+        let moved = format!("UPDATE webhooks SET {moved}");
+        sqlx::query(AssertSqlSafe(moved.clone())).execute(&mut connection).await.unwrap();
+        let words = [&*owner.id, "belongs to something else", "backup"];
+        check_refused(serve(&daemon, &[], None), 1, &words);
+        let restore = "UPDATE webhooks SET secrets = kept.secrets, headers = kept.headers
+            FROM kept WHERE kept.number = webhooks.number";
+        sqlx::query(restore).execute(&mut connection).await.unwrap();
+    }
+    daemon.restart();
 }
 
 #[tokio::test]
 async fn rekey_seals_everything_with_the_new_key() {
     let mut daemon = Daemon::start();
-    let (sink, partner, webhook) = joined(&daemon).await;
+    let (sink, partner, webhook) = joined_guarded(&daemon).await;
+    let public_key = partner.webhook(&webhook).await["public_keys"][0].as_str().unwrap().to_owned();
     rotated(&partner, &webhook, 86_400).await;
     let (old, new) = (key_file(&daemon), daemon.folder().join("new.key"));
     let (url, name) = (daemon.url(), new.display().to_string());
@@ -260,7 +340,11 @@ async fn rekey_seals_everything_with_the_new_key() {
     check_refused(same, 2, &[&new_id]);
     daemon.restart();
     let partner = Partner { operator: daemon.operator(), ..partner };
-    assert_eq!(verify(&delivered(&partner, &sink).await, [&webhook.secret]), [true]);
+    let request = delivered(&partner, &sink).await;
+    assert_eq!(verify(&request, [&webhook.secret]), [true]);
+    let verifier: Verifier = public_key.parse().unwrap();
+    verifier.verify(&request.headers, &request.body, now()).unwrap();
+    assert_eq!(request.header("authorization"), TOKEN);
 }
 
 /// With every log on, and through every place that holds a secret: made, rotated, signed with, read
@@ -269,7 +353,7 @@ async fn rekey_seals_everything_with_the_new_key() {
 async fn no_log_shows_a_secret_or_a_payload() {
     let mut daemon = Daemon::start();
     daemon.restart_logging("trace");
-    let (sink, partner, webhook) = joined(&daemon).await;
+    let (sink, partner, webhook) = joined_guarded(&daemon).await;
     let second = rotated(&partner, &webhook, 86_400).await;
     let key = daemon.new_key(&json!({"role": "tenant", "tenant": partner.tenant})).await;
     daemon.client(Some(&key)).get("/v1/webhooks").await.must_be(200);
@@ -286,6 +370,11 @@ async fn no_log_shows_a_secret_or_a_payload() {
     assert!(log.contains("TRACE") && log.contains("DEBUG"), "the logs were off");
     let sealing = std::fs::read_to_string(key_file(&daemon)).unwrap();
     let mut hidden = vec![("the payload", marker.to_owned())];
+    hidden.push(("a partner's header", TOKEN.to_owned()));
+    for seed in private_keys(&daemon, &webhook).await {
+        hidden.push(("a private key", BASE64_STANDARD.encode(seed)));
+        hidden.push(("the bytes of a private key", format!("{:?}", &seed[..8]).replace(']', "")));
+    }
     for secret in [&webhook.secret, &second] {
         hidden.push(("a signing secret", secret.strip_prefix("whsec_").unwrap().to_owned()));
     }

@@ -10,7 +10,7 @@ use super::answer::Answer;
 use super::auth::Caller;
 use super::idempotency::{Asked, Telling, change_and_tell};
 use super::replays::object;
-use super::webhooks::{find, new_secret, with_secret};
+use super::webhooks::{find, new_private_key, new_secret, with_secret};
 use super::{Shared, body};
 use crate::invalid::Invalid;
 use crate::store::{Change, Edit, Edited, MAX_SECRETS};
@@ -18,8 +18,8 @@ use crate::store::{Change, Edit, Edited, MAX_SECRETS};
 const DEFAULT_OVERLAP_SECONDS: u32 = 24 * 60 * 60;
 const MAX_OVERLAP_SECONDS: u32 = 7 * 24 * 60 * 60;
 
-/// `POST /v1/webhooks/{id}/secrets`: a new secret, shown in this answer alone. The old one signs
-/// beside it until the overlap ends.
+/// `POST /v1/webhooks/{id}/secrets`: a new secret, shown in this answer alone, and a new key pair
+/// if the webhook has one. The old ones sign beside them until the overlap ends.
 pub(super) async fn rotate(
     State(api): Shared,
     caller: Caller,
@@ -34,9 +34,10 @@ pub(super) async fn rotate(
     let overlap = overlap(&asked.body)?;
     let (id, now) = (webhook.settings.id, api.context.clock.now());
     let secret = new_secret(&api)?;
-    let shown = with_secret(id, secret.clone());
+    let private_key = new_private_key(&api);
+    let shown = with_secret(id, secret.clone(), now);
     let edit = Edit::new(move |draft| {
-        draft.rotate(secret, overlap, now).ok()?;
+        draft.rotate(secret, private_key, overlap, now).ok()?;
         Some(Edited::default())
     });
     let telling = Telling { status: StatusCode::CREATED, secret: true, declined: too_many() };

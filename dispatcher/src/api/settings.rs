@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue};
-use bluum_hooks_shared::api::{Ordering, WebhookStatus};
+use bluum_hooks_shared::api::{CustomHeaders, Ordering, WebhookStatus};
+use bluum_hooks_shared::asymmetric::PrivateKey;
 use bluum_hooks_shared::catalogue::Pattern;
 use bluum_hooks_shared::error::ErrorCode;
 use bluum_hooks_shared::id::WebhookId;
@@ -39,6 +40,7 @@ const FIELDS: &[&str] = &[
     "retry_schedule",
     "max_in_flight",
     "headers",
+    "ed25519",
     "tenant",
 ];
 
@@ -72,7 +74,8 @@ pub(super) struct Settings {
     timeout: Option<Duration>,
     retry_schedule: Option<Option<RetrySchedule>>,
     max_in_flight: Option<u32>,
-    headers: Option<BTreeMap<String, String>>,
+    headers: Option<CustomHeaders>,
+    ed25519: Option<bool>,
 }
 
 /// A webhook with nothing set but defaults.
@@ -91,7 +94,7 @@ pub(super) fn blank(id: WebhookId, owner: Addressee, now: Timestamp) -> WebhookD
         timeout: DEFAULT_TIMEOUT,
         retry_schedule: None,
         max_in_flight: DEFAULT_IN_FLIGHT,
-        headers: BTreeMap::new(),
+        headers: CustomHeaders::default(),
         metadata: BTreeMap::new(),
         secrets: Vec::new(),
         created_at: now,
@@ -119,6 +122,7 @@ impl Settings {
             retry_schedule: retry_schedule(&mut fields)?,
             max_in_flight: number(&mut fields, "max_in_flight", DEFAULT_IN_FLIGHT, MAX_IN_FLIGHT)?,
             headers: headers(&mut fields)?,
+            ed25519: ed25519(&mut fields)?,
         };
         fields.finish(FIELDS)?;
         Ok(settings)
@@ -133,7 +137,8 @@ impl Settings {
         }
     }
 
-    pub(super) fn apply(self, draft: &mut WebhookDraft) {
+    /// `private_key` is what signs if the request asks for that, and nothing does yet.
+    pub(super) fn apply(self, draft: &mut WebhookDraft, private_key: PrivateKey) {
         fn set<T>(field: &mut T, value: Option<T>) {
             if let Some(value) = value {
                 *field = value;
@@ -149,6 +154,11 @@ impl Settings {
         set(&mut draft.retry_schedule, self.retry_schedule);
         set(&mut draft.max_in_flight, self.max_in_flight);
         set(&mut draft.headers, self.headers);
+        match self.ed25519 {
+            None => {}
+            Some(true) => draft.add_private_key(private_key),
+            Some(false) => draft.drop_private_keys(),
+        }
         if let Some(status) = self.status {
             draft.status = status;
             draft.status_reason = None;
@@ -256,6 +266,15 @@ fn number(
     Ok(Some(number))
 }
 
+/// `null` resets to off.
+fn ed25519(fields: &mut Fields<'_>) -> Result<Option<bool>, Invalid> {
+    const NAME: &str = "ed25519";
+    if !fields.has(NAME) {
+        return Ok(None);
+    }
+    Ok(Some(fields.optional(NAME, "true or false")?.unwrap_or_default()))
+}
+
 /// Seconds, or text such as `5m`.
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -298,7 +317,7 @@ fn entries(
     Ok(Some(entries))
 }
 
-fn headers(fields: &mut Fields<'_>) -> Result<Option<BTreeMap<String, String>>, Invalid> {
+fn headers(fields: &mut Fields<'_>) -> Result<Option<CustomHeaders>, Invalid> {
     let Some(headers) = entries(fields, "headers")? else { return Ok(None) };
     for (name, value) in &headers {
         let lower = name.to_ascii_lowercase();
@@ -314,5 +333,5 @@ fn headers(fields: &mut Fields<'_>) -> Result<Option<BTreeMap<String, String>>, 
         let message = format!("'headers' cannot be used: '{name}' {fault}.");
         return Err(Invalid::field(ErrorCode::Validation, "headers", message));
     }
-    Ok(Some(headers))
+    Ok(Some(CustomHeaders(headers)))
 }

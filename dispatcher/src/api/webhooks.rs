@@ -5,9 +5,12 @@ use std::sync::Arc;
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri};
 use bluum_hooks_shared::api::{self, Deleted};
+use bluum_hooks_shared::asymmetric::{PrivateKey, SEED_BYTES};
 use bluum_hooks_shared::id::{TenantId, WebhookId};
 use bluum_hooks_shared::secret::Secret;
+use bluum_hooks_shared::time::Timestamp;
 use bytes::Bytes;
+use zeroize::Zeroizing;
 
 use super::answer::{self, Answer};
 use super::auth::Caller;
@@ -37,8 +40,8 @@ pub(super) async fn create(State(api): Shared, caller: Caller, request: Request)
     let id = WebhookId::new(now, api.context.random.bits());
     let secret = new_secret(&api)?;
     let mut draft = settings::blank(id, owner, now);
-    draft.secrets.push(WebhookSecret { secret: secret.clone(), created_at: now, expires_at: None });
-    settings.required()?.apply(&mut draft);
+    draft.secrets.push(WebhookSecret::new(secret.clone(), now));
+    settings.required()?.apply(&mut draft, new_private_key(&api));
     let at_most = api.limits.webhooks;
     let advice = "delete one, or ask the operator to raise max_webhooks";
     let telling = Telling {
@@ -47,18 +50,19 @@ pub(super) async fn create(State(api): Shared, caller: Caller, request: Request)
         declined: no_room(at_most, "webhooks", advice),
     };
     let change = Change::AddWebhook(draft, at_most);
-    change_and_tell(&api, asked, telling, change, with_secret(id, secret)).await
+    change_and_tell(&api, asked, telling, change, with_secret(id, secret, now)).await
 }
 
 /// Shows a webhook with the secret that it was given just now.
 pub(super) fn with_secret(
     id: WebhookId,
     secret: Secret,
+    now: Timestamp,
 ) -> impl Fn(&Registry) -> Bytes + Clone + Send + 'static {
     move |registry| {
         let shown = registry.webhook(id).map(|webhook| {
             let secret = Some(secret.to_whsec().to_string());
-            api::Webhook { secret, ..webhook.to_api() }
+            api::Webhook { secret, ..webhook.to_api(now) }
         });
         answer::bytes(&shown)
     }
@@ -68,6 +72,12 @@ pub(super) fn new_secret(api: &Api) -> Result<Secret, ApiError> {
     let mut bytes = [0; 32];
     api.context.random.fill(&mut bytes);
     Secret::from_bytes(&bytes).map_err(|error| ApiError::internal(&error))
+}
+
+pub(super) fn new_private_key(api: &Api) -> PrivateKey {
+    let mut seed = Zeroizing::new([0; SEED_BYTES]);
+    api.context.random.fill(&mut *seed);
+    PrivateKey::from_seed(&seed)
 }
 
 /// `GET /v1/webhooks`: oldest first; an operator sees all tenants' unless it names one.
@@ -89,13 +99,14 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
             && caller.may_see(settings.tenant, settings.livemode)
             && tenant.is_none_or(|tenant| tenant == settings.tenant)
     });
-    Ok(list::window(&uri, webhooks.map(|webhook| webhook.to_api()), window))
+    let now = api.context.clock.now();
+    Ok(list::window(&uri, webhooks.map(|webhook| webhook.to_api(now)), window))
 }
 
 /// `GET /v1/webhooks/{id}`
 pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     let webhook = find(&api, &caller, &id, "id")?;
-    Ok(answer::json(StatusCode::OK, &webhook.to_api()))
+    Ok(answer::json(StatusCode::OK, &webhook.to_api(api.context.clock.now())))
 }
 
 /// `PATCH /v1/webhooks/{id}`: what is named changes, `null` resets.
@@ -111,14 +122,15 @@ pub(super) async fn update(
     let settings = Settings::read(fields, webhook.settings.livemode, &api.targets)?;
     let Context { clock, random, .. } = &api.context;
     let (now, random) = (clock.now(), Arc::clone(random));
+    let private_key = new_private_key(&api);
     let edit = Edit::new(move |draft| {
         let before = draft.status;
-        settings.apply(draft);
+        settings.apply(draft, private_key);
         Some(notice::status_changed(before, draft, now, &*random))
     });
     let changed = change(&api, webhook.settings.id, edit).await?;
     let changed = changed.webhook(webhook.settings.id).ok_or_else(|| Invalid::not_found("id"))?;
-    Ok(answer::json(StatusCode::OK, &changed.to_api()))
+    Ok(answer::json(StatusCode::OK, &changed.to_api(now)))
 }
 
 /// `DELETE /v1/webhooks/{id}`: what it is owed is parked.

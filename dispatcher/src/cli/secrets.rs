@@ -18,9 +18,9 @@ pub(super) async fn rekey(args: &RekeyArgs, printer: Printer) -> Result<(), Fail
     let new = KeySource::Ours(args.new_key_file.clone());
     let done = rekey_database(&database.path, &old, &new, Arc::new(SystemRandom)).await?;
     let text = format!(
-        "{} secrets of {} webhooks are sealed with key {} now, and no longer with {};\n\
+        "{} webhooks with {} secrets are sealed with key {} now, and no longer with {};\n\
          start the daemon with --secrets-key-file {new}, or put that in the place of the old key",
-        done.secrets, done.webhooks, done.new_key_id, done.old_key_id
+        done.webhooks, done.secrets, done.new_key_id, done.old_key_id
     );
     printer.line(&text, &done);
     Ok(())

@@ -16,10 +16,11 @@ pub(super) async fn run(
     printer: Printer,
 ) -> Result<(), Failure> {
     match command {
-        WebhooksCommand::Create { url, events, settings, tenant } => {
+        WebhooksCommand::Create { url, events, ed25519, settings, tenant } => {
             let mut body = settings.into_body();
             body.insert("url".into(), json!(url));
             body.insert("eventTypeNames".into(), json!(events));
+            body.extend(ed25519.then(|| ("ed25519".into(), json!(true))));
             body.extend(tenant.map(|tenant| ("tenant".into(), json!(tenant))));
             let answer = client.post("/v1/webhooks", &body).await?;
             let webhook: Webhook = client.read(&answer)?;
@@ -36,11 +37,12 @@ pub(super) async fn run(
             let webhook: Webhook = client.read(&answer)?;
             printer.answer(&answer, || shown(&webhook));
         }
-        WebhooksCommand::Update { id, url, events, status, settings } => {
+        WebhooksCommand::Update { id, url, events, status, ed25519, settings } => {
             let mut body = settings.into_body();
             body.extend(url.map(|url| ("url".into(), json!(url))));
             body.extend(events.map(|events| ("eventTypeNames".into(), json!(events))));
             body.extend(status.map(|status| ("status".into(), json!(status))));
+            body.extend(ed25519.map(|on| ("ed25519".into(), json!(on))));
             let answer = client.patch(&query::item("/v1/webhooks", &id), &body).await?;
             let webhook: Webhook = client.read(&answer)?;
             printer.answer(&answer, || shown(&webhook));
@@ -100,6 +102,7 @@ fn shown(webhook: &Webhook) -> String {
         .retry_schedule
         .as_ref()
         .map(|waits| waits.iter().map(|wait| format!("{wait}s")).collect::<Vec<_>>().join(","));
+    let keys = webhook.public_keys.join(" ");
     facts(&[
         ("id", webhook.id.to_string()),
         ("url", webhook.url.clone()),
@@ -112,6 +115,7 @@ fn shown(webhook: &Webhook) -> String {
         ("timeout", format!("{}s", webhook.timeout_seconds)),
         ("retries", schedule.unwrap_or_else(|| "the daemon's schedule".into())),
         ("in flight", format!("at most {}", webhook.max_in_flight)),
+        ("public keys", if keys.is_empty() { "-".into() } else { keys }),
     ])
 }
 

@@ -85,11 +85,14 @@ fn traceparent(event: EventId, attempt: AttemptId) -> String {
     format!("00-{:032x}-{span:016x}-01", u128::from(event))
 }
 
-/// The headers that the partner asked for; ours come after and win.
+/// The headers that the partner asked for; ours come after and win. Their values are marked as
+/// credentials, so that no log shows them and HTTP/2 keeps them out of its tables.
 fn own_headers(webhook: &Webhook) -> HeaderMap {
-    let own = webhook.settings.headers.iter();
+    let own = webhook.settings.headers.0.iter();
     own.filter_map(|(name, value)| {
-        Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
+        let mut value = HeaderValue::try_from(value).ok()?;
+        value.set_sensitive(true);
+        Some((HeaderName::try_from(name).ok()?, value))
     })
     .collect()
 }

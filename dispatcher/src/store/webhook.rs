@@ -1,9 +1,11 @@
 //! A webhook as the daemon knows it: its settings, and what is derived from them once.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bluum_hooks_shared::api::{self, Ordering, WebhookStatus};
+use bluum_hooks_shared::api::{self, CustomHeaders, Ordering, WebhookStatus};
+use bluum_hooks_shared::asymmetric::{PrivateKey, content};
 use bluum_hooks_shared::catalogue::Pattern;
 use bluum_hooks_shared::id::{TenantId, WebhookId};
 use bluum_hooks_shared::secret::Secret;
@@ -29,7 +31,7 @@ pub struct WebhookDraft {
     pub timeout: Duration,
     pub retry_schedule: Option<RetrySchedule>,
     pub max_in_flight: u32,
-    pub headers: BTreeMap<String, String>,
+    pub headers: CustomHeaders,
     pub metadata: BTreeMap<String, String>,
     pub secrets: Vec<WebhookSecret>,
     pub created_at: Timestamp,
@@ -41,6 +43,8 @@ pub struct WebhookDraft {
 #[derive(Debug, Clone)]
 pub struct WebhookSecret {
     pub secret: Secret,
+    /// Signs beside it and as long as it does, if the partner wants that.
+    pub private_key: Option<PrivateKey>,
     pub created_at: Timestamp,
     /// `None`: until it is rotated.
     pub expires_at: Option<Timestamp>,
@@ -54,17 +58,20 @@ pub const MAX_SECRETS: usize = 5;
 pub struct TooManySecrets;
 
 impl WebhookDraft {
-    /// Makes a new secret the first to sign. Those before it go on for `overlap`, or until their
-    /// own end if that is earlier; what has ended is dropped. If too many are left, nothing
-    /// changes.
+    /// Makes a new secret the first to sign, with the private key if the last one had one. Those
+    /// before it go on for `overlap`, or until their own end if that is earlier; what has ended is
+    /// dropped. If too many are left, nothing changes.
     pub fn rotate(
         &mut self,
         secret: Secret,
+        private_key: PrivateKey,
         overlap: Duration,
         now: Timestamp,
     ) -> Result<(), TooManySecrets> {
         let end = now.plus(overlap);
-        let mut secrets = vec![WebhookSecret { secret, created_at: now, expires_at: None }];
+        let asymmetric = self.secrets.first().is_some_and(|last| last.private_key.is_some());
+        let private_key = asymmetric.then_some(private_key);
+        let mut secrets = vec![WebhookSecret { private_key, ..WebhookSecret::new(secret, now) }];
         let ending = self.secrets.iter().cloned().map(|known| {
             let expires_at = Some(known.expires_at.map_or(end, |own| own.min(end)));
             WebhookSecret { expires_at, ..known }
@@ -76,9 +83,26 @@ impl WebhookDraft {
         self.secrets = secrets;
         Ok(())
     }
+
+    /// Lets the private key sign beside the secret, unless one does already.
+    pub fn add_private_key(&mut self, private_key: PrivateKey) {
+        if let Some(newest) = self.secrets.first_mut() {
+            newest.private_key.get_or_insert(private_key);
+        }
+    }
+
+    /// From now on, only secrets sign.
+    pub fn drop_private_keys(&mut self) {
+        self.secrets.iter_mut().for_each(|known| known.private_key = None);
+    }
 }
 
 impl WebhookSecret {
+    /// One that signs alone, until it is rotated.
+    pub fn new(secret: Secret, now: Timestamp) -> Self {
+        Self { secret, private_key: None, created_at: now, expires_at: None }
+    }
+
     fn is_live(&self, at: Timestamp) -> bool {
         self.expires_at.is_none_or(|end| at < end)
     }
@@ -91,7 +115,8 @@ pub struct Webhook {
     pub number: i64,
     pub settings: WebhookDraft,
     patterns: Vec<Pattern>,
-    keys: Vec<(SigningKey, Option<Timestamp>)>,
+    /// Of each secret, in their order.
+    keys: Vec<SigningKey>,
 }
 
 impl Webhook {
@@ -99,11 +124,7 @@ impl Webhook {
         // Patterns were checked when they were set.
         let names = settings.event_type_names.iter();
         let patterns = names.filter_map(|name| Pattern::well_formed(name).ok()).collect();
-        let keys = settings
-            .secrets
-            .iter()
-            .map(|known| (SigningKey::new(&known.secret), known.expires_at))
-            .collect();
+        let keys = settings.secrets.iter().map(|known| SigningKey::new(&known.secret)).collect();
         Self { number, settings, patterns, keys }
     }
 
@@ -128,16 +149,25 @@ impl Webhook {
         usize::try_from(self.settings.max_in_flight).unwrap_or(usize::MAX)
     }
 
-    /// The `webhook-signature` header: one signature for each secret that is still good.
+    /// The `webhook-signature` header: one signature for each secret that is still good, then one
+    /// for each of their private keys.
     pub fn sign(&self, id: &str, at: Timestamp, body: &[u8]) -> String {
-        let live = self.keys.iter().filter(|(_, expires_at)| expires_at.is_none_or(|end| at < end));
-        let signatures: Vec<_> =
-            live.map(|(key, _)| key.sign(id, at.as_unix_seconds(), body)).collect();
+        let seconds = at.as_unix_seconds();
+        let secrets = self.settings.secrets.iter().zip(&self.keys);
+        let live = secrets.filter(|(known, _)| known.is_live(at));
+        let mut signatures: Vec<_> = live.map(|(_, key)| key.sign(id, seconds, body)).collect();
+        let content = LazyCell::new(|| content(id, &seconds.to_string(), body));
+        signatures.extend(self.private_keys(at).map(|key| key.sign(&content)));
         signatures.join(" ")
     }
 
-    /// As the API shows it; never with a secret.
-    pub fn to_api(&self) -> api::Webhook {
+    fn private_keys(&self, at: Timestamp) -> impl Iterator<Item = &PrivateKey> {
+        let live = self.settings.secrets.iter().filter(move |known| known.is_live(at));
+        live.filter_map(|known| known.private_key.as_ref())
+    }
+
+    /// As the API shows it at this time; never with a secret.
+    pub fn to_api(&self, at: Timestamp) -> api::Webhook {
         let settings = self.settings.clone();
         let seconds = |wait: &Duration| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
         api::Webhook {
@@ -160,6 +190,7 @@ impl Webhook {
                 .map(|schedule| schedule.waits().iter().map(seconds).collect()),
             max_in_flight: settings.max_in_flight,
             headers: settings.headers,
+            public_keys: self.private_keys(at).map(|key| key.public_key().to_string()).collect(),
             updated_at: settings.updated_at,
             secret: None,
         }
@@ -174,6 +205,10 @@ mod tests {
 
     fn secret(byte: u8) -> Secret {
         Secret::from_bytes(&[byte; 32]).unwrap()
+    }
+
+    fn pair(byte: u8) -> PrivateKey {
+        PrivateKey::from_seed(&[byte; 32])
     }
 
     fn draft() -> WebhookDraft {
@@ -191,9 +226,9 @@ mod tests {
             timeout: Duration::from_secs(30),
             retry_schedule: None,
             max_in_flight: 1,
-            headers: [].into(),
+            headers: CustomHeaders::default(),
             metadata: [].into(),
-            secrets: vec![WebhookSecret { secret: secret(0), created_at: START, expires_at: None }],
+            secrets: vec![WebhookSecret::new(secret(0), START)],
             created_at: START,
             updated_at: START,
             deleted_at: None,
@@ -206,22 +241,31 @@ mod tests {
 
     /// The signatures at this time are those of these secrets, in this order.
     fn signs_with(draft: &WebhookDraft, at: Timestamp, secrets: &[u8]) {
-        let header = Webhook::new(1, draft.clone()).sign("evt_1", at, b"{}");
-        let sign =
-            |byte: &u8| SigningKey::new(&secret(*byte)).sign("evt_1", at.as_unix_seconds(), b"{}");
-        let expected: Vec<String> = secrets.iter().map(sign).collect();
-        assert_eq!(header, expected.join(" "), "{secrets:?}");
+        signs_with_pairs(draft, at, secrets, &[]);
+    }
+
+    /// The same, with those of these private keys behind them, and their public keys are shown.
+    fn signs_with_pairs(draft: &WebhookDraft, at: Timestamp, secrets: &[u8], pairs: &[u8]) {
+        let webhook = Webhook::new(1, draft.clone());
+        let seconds = at.as_unix_seconds();
+        let keys = secrets.iter().map(|byte| SigningKey::new(&secret(*byte)));
+        let mut expected: Vec<_> = keys.map(|key| key.sign("evt_1", seconds, b"{}")).collect();
+        let content = content("evt_1", &seconds.to_string(), b"{}");
+        expected.extend(pairs.iter().map(|byte| pair(*byte).sign(&content)));
+        assert_eq!(webhook.sign("evt_1", at, b"{}"), expected.join(" "), "{secrets:?} {pairs:?}");
+        let shown = pairs.iter().map(|byte| pair(*byte).public_key().to_string());
+        assert_eq!(webhook.to_api(at).public_keys, shown.collect::<Vec<_>>());
     }
 
     #[test]
     fn the_old_secret_signs_beside_the_new_one_until_the_overlap_ends() {
         let mut draft = draft();
-        draft.rotate(secret(1), hours(24), START).unwrap();
+        draft.rotate(secret(1), pair(1), hours(24), START).unwrap();
         let end = START.plus(hours(24));
         signs_with(&draft, START, &[1, 0]);
         signs_with(&draft, Timestamp::from_micros(end.as_micros() - 1), &[1, 0]);
         signs_with(&draft, end, &[1]);
-        draft.rotate(secret(2), hours(1), end).unwrap();
+        draft.rotate(secret(2), pair(2), hours(1), end).unwrap();
         assert_eq!(draft.secrets.len(), 2, "what has ended is dropped");
         signs_with(&draft, end, &[2, 1]);
     }
@@ -229,8 +273,8 @@ mod tests {
     #[test]
     fn without_overlap_all_older_secrets_stop_at_once() {
         let mut draft = draft();
-        draft.rotate(secret(1), hours(24), START).unwrap();
-        draft.rotate(secret(2), Duration::ZERO, START).unwrap();
+        draft.rotate(secret(1), pair(1), hours(24), START).unwrap();
+        draft.rotate(secret(2), pair(2), Duration::ZERO, START).unwrap();
         signs_with(&draft, START, &[2]);
         assert_eq!(draft.secrets.len(), 1);
     }
@@ -238,8 +282,8 @@ mod tests {
     #[test]
     fn a_later_rotation_lets_no_secret_live_longer() {
         let mut draft = draft();
-        draft.rotate(secret(1), hours(1), START).unwrap();
-        draft.rotate(secret(2), hours(24), START).unwrap();
+        draft.rotate(secret(1), pair(1), hours(1), START).unwrap();
+        draft.rotate(secret(2), pair(2), hours(24), START).unwrap();
         signs_with(&draft, START, &[2, 1, 0]);
         signs_with(&draft, START.plus(hours(1)), &[2, 1]);
     }
@@ -248,12 +292,29 @@ mod tests {
     fn a_sixth_live_secret_is_refused_and_changes_nothing() {
         let mut draft = draft();
         for byte in 1..=4 {
-            draft.rotate(secret(byte), hours(24), START).unwrap();
+            draft.rotate(secret(byte), pair(byte), hours(24), START).unwrap();
         }
-        assert_eq!(draft.rotate(secret(5), hours(24), START), Err(TooManySecrets));
+        assert_eq!(draft.rotate(secret(5), pair(5), hours(24), START), Err(TooManySecrets));
         signs_with(&draft, START, &[4, 3, 2, 1, 0]);
         assert_eq!(draft.secrets[0].expires_at, None);
-        draft.rotate(secret(5), hours(24), START.plus(hours(24))).unwrap();
+        draft.rotate(secret(5), pair(5), hours(24), START.plus(hours(24))).unwrap();
         signs_with(&draft, START.plus(hours(24)), &[5, 4]);
+    }
+
+    #[test]
+    fn private_keys_live_and_end_with_the_secret_they_sign_beside() {
+        let mut draft = draft();
+        draft.rotate(secret(1), pair(1), hours(24), START).unwrap();
+        signs_with(&draft, START, &[1, 0]);
+        draft.add_private_key(pair(1));
+        draft.add_private_key(pair(9));
+        signs_with_pairs(&draft, START, &[1, 0], &[1]);
+        draft.rotate(secret(2), pair(2), hours(1), START).unwrap();
+        signs_with_pairs(&draft, START, &[2, 1, 0], &[2, 1]);
+        signs_with_pairs(&draft, START.plus(hours(1)), &[2], &[2]);
+        draft.drop_private_keys();
+        signs_with(&draft, START, &[2, 1, 0]);
+        draft.rotate(secret(3), pair(3), Duration::ZERO, START).unwrap();
+        signs_with(&draft, START, &[3]);
     }
 }

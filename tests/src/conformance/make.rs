@@ -5,7 +5,7 @@ use std::time::Duration;
 use bluum_hooks_dispatcher::policy::judge::Verdict;
 use bluum_hooks_dispatcher::policy::state::Input;
 use bluum_hooks_dispatcher::store::{Audience, NewEvent, OutboxRow, WebhookDraft, WebhookSecret};
-use bluum_hooks_shared::api::{Ordering, WebhookStatus};
+use bluum_hooks_shared::api::{CustomHeaders, Ordering, WebhookStatus};
 use bluum_hooks_shared::event;
 use bluum_hooks_shared::id::{EventId, TenantId, WebhookId};
 use bluum_hooks_shared::secret::Secret;
@@ -32,9 +32,9 @@ pub fn webhook(tenant: TenantId, bits: u128, now: Timestamp) -> WebhookDraft {
         timeout: Duration::from_secs(30),
         retry_schedule: None,
         max_in_flight: 50,
-        headers: [].into(),
+        headers: CustomHeaders::default(),
         metadata: [].into(),
-        secrets: vec![WebhookSecret { secret, created_at: now, expires_at: None }],
+        secrets: vec![WebhookSecret::new(secret, now)],
         created_at: now,
         updated_at: now,
         deleted_at: None,

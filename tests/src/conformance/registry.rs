@@ -7,7 +7,8 @@ use bluum_hooks_dispatcher::policy::retry::RetrySchedule;
 use bluum_hooks_dispatcher::store::{
     Change, Edit, Edited, Key, Report, StoreError, Tenant, WebhookSecret,
 };
-use bluum_hooks_shared::api::{Ordering, Role, WebhookStatus};
+use bluum_hooks_shared::api::{CustomHeaders, Ordering, Role, WebhookStatus};
+use bluum_hooks_shared::asymmetric::PrivateKey;
 use bluum_hooks_shared::id::{KeyId, TenantId, WebhookId};
 use bluum_hooks_shared::secret::Secret;
 
@@ -67,10 +68,17 @@ pub async fn webhooks_survive_reopening(mut world: World) {
             draft.timeout = Duration::from_millis(1_500);
             draft.retry_schedule = Some(RetrySchedule::new(vec![]).unwrap());
             draft.max_in_flight = 1;
-            draft.headers = [("x-tenant".to_owned(), "ä".to_owned())].into();
+            draft.headers = CustomHeaders([("x-tenant".into(), "ä".into())].into());
             draft.metadata = [("k".to_owned(), "\u{1}".to_owned())].into();
             let secret = Secret::from_bytes(&[9; 24]).unwrap();
-            draft.secrets.push(WebhookSecret { secret, created_at: START, expires_at });
+            let private_key = Some(PrivateKey::from_seed(&[3; 32]));
+            draft.secrets.push(WebhookSecret {
+                secret,
+                private_key,
+                created_at: START,
+                expires_at,
+            });
+            draft.add_private_key(PrivateKey::from_seed(&[2; 32]));
         })
         .await;
     let before = world.store().registry();
@@ -80,16 +88,16 @@ pub async fn webhooks_survive_reopening(mut world: World) {
         for registry in [&before, &after] {
             let found = registry.webhook(webhook.settings.id).unwrap();
             assert_eq!(found.number, webhook.number);
-            assert_eq!(found.to_api(), webhook.to_api());
             assert_eq!(found.settings.timeout, webhook.settings.timeout);
             let signed = |at| (found.sign("evt_1", at, b"{}"), webhook.sign("evt_1", at, b"{}"));
             for at in [START, START.plus(Duration::from_hours(25))] {
+                assert_eq!(found.to_api(at), webhook.to_api(at));
                 let (found, made) = signed(at);
-                assert_eq!(found, made, "it signs with the same secrets");
+                assert_eq!(found, made, "it signs with the same keys");
             }
         }
     }
-    assert_eq!(full.sign("evt_1", START, b"{}").split(' ').count(), 2);
+    assert_eq!(full.sign("evt_1", START, b"{}").split(' ').count(), 4);
 }
 
 pub async fn a_revoked_key_stays_revoked(mut world: World) {

@@ -10,6 +10,7 @@ use bluum_hooks_dispatcher::store::{
     Page, Replay, ReplayFilter, WebhookDraft,
 };
 use bluum_hooks_shared::api::{DeliveryStatus, Ordering, WebhookStatus};
+use bluum_hooks_shared::asymmetric::PrivateKey;
 use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, ReplayId, TenantId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 
@@ -247,6 +248,9 @@ impl Plan {
         draft.livemode = self.webhooks.len() % 4 == 3;
         draft.event_type_names = vec![self.dice.pick(&PATTERNS).into()];
         draft.max_in_flight = self.dice.count(1..5);
+        if self.dice.one_in(2) {
+            draft.add_private_key(PrivateKey::from_seed(&[5; 32]));
+        }
         draft.ordering = if self.dice.one_in(4) { Ordering::None } else { Ordering::Object };
         let waits = [1, 5].map(Duration::from_secs).to_vec();
         draft.retry_schedule = (!self.dice.one_in(3)).then(|| RetrySchedule::new(waits).unwrap());

@@ -266,7 +266,7 @@ impl Side {
         self.deliveries.push(claimed.id);
         let Claimed { position, id, event, webhook, sequence, progress, ordering_key, body } =
             claimed;
-        let (webhook, body) = (webhook.to_api(), String::from_utf8_lossy(body));
+        let (webhook, body) = (webhook.to_api(self.world.now), String::from_utf8_lossy(body));
         format!(
             "{position} {id} {event} {sequence} {progress:?} {ordering_key:?} {webhook:?} {body}"
         )

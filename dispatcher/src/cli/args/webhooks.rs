@@ -40,6 +40,9 @@ pub(in crate::cli) enum WebhooksCommand {
         /// What to subscribe to: names, 'order.*', '*'
         #[arg(long, value_name = "LIST", value_delimiter = ',', required = true)]
         events: Vec<String>,
+        /// Sign with a key pair too: its public key is all that a receiver needs
+        #[arg(long)]
+        ed25519: bool,
         #[command(flatten)]
         settings: WebhookSettings,
         /// Whose it is, with an operator's key
@@ -69,6 +72,9 @@ pub(in crate::cli) enum WebhooksCommand {
         /// `active`, or `inactive` to pause it
         #[arg(long)]
         status: Option<String>,
+        /// Whether a key pair signs too; off, its keys are dropped
+        #[arg(long, value_name = "BOOL")]
+        ed25519: Option<bool>,
         #[command(flatten)]
         settings: WebhookSettings,
     },

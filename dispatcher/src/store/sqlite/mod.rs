@@ -17,6 +17,7 @@ mod registry;
 mod rekey;
 mod replay;
 mod row;
+mod seal;
 pub mod statement;
 
 use std::collections::HashMap;

@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use bluum_hooks_shared::api::{Ordering, Role, WebhookStatus};
 use bluum_hooks_shared::id::{KeyId, WebhookId};
-use bluum_hooks_shared::secret::Secret;
 use bluum_hooks_shared::time::Timestamp;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
+use super::seal::{SecretRow, open_headers, seal_headers};
 use super::{row, statement};
 use crate::policy::retry::RetrySchedule;
 use crate::policy::state::ParkReason;
 use crate::store::{
-    Key, Registry, Replay, ReplayFilter, StoreError, Tenant, Webhook, WebhookDraft, WebhookSecret,
+    Key, Registry, Replay, ReplayFilter, StoreError, Tenant, Webhook, WebhookDraft,
 };
-use crate::vault::{Sealed, Vault};
+use crate::vault::Vault;
 
 /// The registry, and the last sequence number of each webhook.
 pub(super) async fn load(
@@ -112,12 +112,13 @@ async fn write_webhook(
     vault: &Vault,
     draft: &WebhookDraft,
 ) -> Result<i64, StoreError> {
-    let secrets = draft.secrets.iter().map(|known| SecretRow::seal(vault, draft.id, known));
+    let id = draft.id.to_string();
+    let secrets = draft.secrets.iter().map(|known| SecretRow::seal(vault, &id, known));
     let secrets: Vec<_> = secrets.collect::<Result<_, _>>()?;
     let schedule = draft.retry_schedule.as_ref().map(|schedule| schedule.waits());
     let seconds = schedule.map(|waits| waits.iter().map(Duration::as_secs).collect::<Vec<_>>());
     let number = sqlx::query_scalar(statement)
-        .bind(draft.id.to_string())
+        .bind(&id)
         .bind(draft.tenant.to_string())
         .bind(draft.livemode)
         .bind(&draft.name)
@@ -130,7 +131,7 @@ async fn write_webhook(
         .bind(i64::try_from(draft.timeout.as_millis()).unwrap_or(i64::MAX))
         .bind(seconds.map(|seconds| row::batch(&seconds)).transpose()?)
         .bind(draft.max_in_flight)
-        .bind(row::batch(&draft.headers)?)
+        .bind(row::batch(&seal_headers(vault, &id, &draft.headers)?)?)
         .bind(row::batch(&draft.metadata)?)
         .bind(row::batch(&secrets)?)
         .bind(draft.created_at.as_micros())
@@ -168,34 +169,6 @@ pub(super) async fn put_replay(
     Ok(())
 }
 
-/// A secret as it is stored.
-#[derive(Serialize, Deserialize)]
-pub(super) struct SecretRow {
-    #[serde(flatten)]
-    pub(super) sealed: Sealed,
-    created_at: i64,
-    expires_at: Option<i64>,
-}
-
-impl SecretRow {
-    fn seal(vault: &Vault, owner: WebhookId, known: &WebhookSecret) -> Result<Self, StoreError> {
-        Ok(Self {
-            sealed: vault.seal(&owner.to_string(), known.secret.as_bytes())?,
-            created_at: known.created_at.as_micros(),
-            expires_at: known.expires_at.map(Timestamp::as_micros),
-        })
-    }
-
-    fn open(&self, vault: &Vault, owner: WebhookId) -> Result<WebhookSecret, StoreError> {
-        Ok(WebhookSecret {
-            secret: Secret::from_bytes(&vault.open(&owner.to_string(), &self.sealed)?)
-                .map_err(|error| StoreError::Corrupt(error.to_string()))?,
-            created_at: Timestamp::from_micros(self.created_at),
-            expires_at: self.expires_at.map(Timestamp::from_micros),
-        })
-    }
-}
-
 fn tenant(found: &SqliteRow) -> Result<Tenant, StoreError> {
     Ok(Tenant {
         id: row::parsed(found, "id")?,
@@ -221,7 +194,8 @@ fn key(found: &SqliteRow) -> Result<Key, StoreError> {
 }
 
 fn webhook(found: &SqliteRow, vault: &Vault) -> Result<WebhookDraft, StoreError> {
-    let id = row::parsed(found, "id")?;
+    let id: WebhookId = row::parsed(found, "id")?;
+    let name = id.to_string();
     let schedule: Option<&str> = found.try_get("retry_schedule")?;
     let schedule: Option<Vec<u64>> = schedule.map(|_| json(found, "retry_schedule")).transpose()?;
     let secrets: Vec<SecretRow> = json(found, "secrets")?;
@@ -243,9 +217,9 @@ fn webhook(found: &SqliteRow, vault: &Vault) -> Result<WebhookDraft, StoreError>
             .transpose()
             .map_err(|error| StoreError::Corrupt(error.to_string()))?,
         max_in_flight: found.try_get("max_in_flight")?,
-        headers: json(found, "headers")?,
+        headers: open_headers(vault, &name, &json(found, "headers")?)?,
         metadata: json(found, "metadata")?,
-        secrets: secrets.iter().map(|row| row.open(vault, id)).collect::<Result<_, _>>()?,
+        secrets: secrets.iter().map(|row| row.open(vault, &name)).collect::<Result<_, _>>()?,
         created_at: row::time(found, "created_at")?,
         updated_at: row::time(found, "updated_at")?,
         deleted_at: row::optional_time(found, "deleted_at")?,

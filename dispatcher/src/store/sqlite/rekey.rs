@@ -1,4 +1,4 @@
-//! Sealing every secret anew, with another key: offline, in one transaction.
+//! Sealing everything anew, with another key: offline, in one transaction.
 
 use std::io;
 use std::path::Path;
@@ -8,7 +8,8 @@ use serde::Serialize;
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::open::{Cause, connect, is_new, key, lock, options, real, unusable};
-use super::registry::{SecretRow, json};
+use super::registry::json;
+use super::seal::{SecretRow, reseal_headers};
 use super::{OpenError, answers, row, statement};
 use crate::random::Random;
 use crate::store::StoreError;
@@ -35,8 +36,8 @@ pub struct Rekeyed {
     pub new_key_id: String,
 }
 
-/// Seals all secrets of a database file with another key. No dispatcher may use the file meanwhile.
-/// The new key is made if its file is [`KeySource::Ours`] and does not exist.
+/// Seals everything sealed in a database file with another key. No dispatcher may use the file
+/// meanwhile. The new key is made if its file is [`KeySource::Ours`] and does not exist.
 pub async fn rekey(
     path: &Path,
     old: &KeySource,
@@ -74,14 +75,17 @@ async fn reseal(
 ) -> Result<Rekeyed, StoreError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let (mut webhooks, mut secrets) = (0, 0);
-    for found in sqlx::query(statement::WEBHOOK_SECRETS).fetch_all(&mut *transaction).await? {
+    for found in sqlx::query(statement::SEALED).fetch_all(&mut *transaction).await? {
         let id: String = found.try_get("id")?;
         let mut rows: Vec<SecretRow> = json(&found, "secrets")?;
         for row in &mut rows {
-            row.sealed = to.seal(&id, &from.open(&id, &row.sealed)?)?;
+            row.reseal(&id, from, to)?;
             secrets += 1;
         }
-        let set = sqlx::query(statement::SET_SECRETS).bind(&id).bind(row::batch(&rows)?);
+        let mut headers = json(&found, "headers")?;
+        reseal_headers(&mut headers, &id, from, to)?;
+        let set = sqlx::query(statement::SET_SEALED).bind(&id).bind(row::batch(&rows)?);
+        let set = set.bind(row::batch(&headers)?);
         webhooks += set.execute(&mut *transaction).await?.rows_affected();
     }
     for found in sqlx::query(statement::SEALED_ANSWERS).fetch_all(&mut *transaction).await? {

@@ -80,12 +80,15 @@ RETURNING number";
 
 // Secrets
 
-/// Of each secret, the id of the key that it is sealed with.
+/// Of everything sealed, the id of the key that it is sealed with.
 pub(crate) const SEALING_KEYS: &str = "
-SELECT row.value ->> 'key_id' FROM webhooks, json_each(webhooks.secrets) AS row
+SELECT row.value
+FROM webhooks, json_tree(json_array(json(webhooks.secrets), json(webhooks.headers))) AS row
+WHERE row.key = 'key_id'
 UNION ALL
 SELECT sealed_with FROM answers WHERE sealed_with IS NOT NULL";
 
-pub(crate) const WEBHOOK_SECRETS: &str = "SELECT id, secrets FROM webhooks";
+pub(crate) const SEALED: &str = "SELECT id, secrets, headers FROM webhooks";
 
-pub(crate) const SET_SECRETS: &str = "UPDATE webhooks SET secrets = ?2 WHERE id = ?1";
+pub(crate) const SET_SEALED: &str = "
+UPDATE webhooks SET secrets = ?2, headers = ?3 WHERE id = ?1";
