@@ -115,7 +115,8 @@ async fn options_tells_the_methods_of_every_route_without_a_key() {
 
 #[tokio::test]
 async fn a_slash_too_many_is_pointed_out() {
-    let operator = daemon().operator();
+    let daemon = daemon();
+    let operator = daemon.operator();
     for path in ["/v1/webhooks", "/v1/webhooks/event-types", "/v1/events/evt_1"] {
         let answer = operator.get(&format!("{path}/")).await.must_be(404);
         let message = format!("There is no route {path}/; did you mean {path}?");
