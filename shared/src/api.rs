@@ -17,6 +17,7 @@ pub const MAX_BATCH: usize = 1_000;
 
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct List<T> {
     /// Always `list`.
     pub object: String,
@@ -52,6 +53,7 @@ pub struct PublishEvent {
 
 /// Whether a webhook takes deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum WebhookStatus {
     /// It does.
@@ -64,6 +66,7 @@ pub enum WebhookStatus {
 
 /// Whether events about the same object wait for each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Ordering {
     /// One after the other, in the order accepted.
@@ -75,6 +78,7 @@ pub enum Ordering {
 
 /// A registered URL with its subscriptions and settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Webhook {
     /// Its id.
     pub id: WebhookId,
@@ -114,11 +118,13 @@ pub struct Webhook {
     pub updated_at: Timestamp,
     /// The signing secret, `whsec_…`: only in the answer that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub secret: Option<String>,
 }
 
 /// The answer to a deletion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Deleted {
     /// What was deleted.
     pub id: String,
@@ -130,6 +136,7 @@ pub struct Deleted {
 
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum DeliveryStatus {
     /// Behind an earlier one about the same object.
@@ -163,6 +170,7 @@ impl DeliveryStatus {
 
 /// One event owed to one webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Delivery {
     /// Its id.
     pub id: DeliveryId,
@@ -196,11 +204,13 @@ pub struct Delivery {
     pub finished_at: Option<Timestamp>,
     /// Every request made, first to last: only when one delivery is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub attempts: Option<Vec<Attempt>>,
 }
 
 /// One HTTP request made for a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Attempt {
     /// Its id.
     pub id: AttemptId,
@@ -222,6 +232,7 @@ pub struct Attempt {
 
 /// An entry of the catalogue of event types.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EventTypeEntry {
     /// Always `event_type`.
     pub object: String,
@@ -236,11 +247,13 @@ pub struct EventTypeEntry {
     /// Other names for the same; a subscription to one gets all.
     pub aliases: Vec<String>,
     /// A whole event, as delivered.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::event::Event))]
     pub example: Box<RawValue>,
 }
 
 /// A partner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Tenant {
     /// Its id.
     pub id: TenantId,
@@ -256,6 +269,7 @@ pub struct Tenant {
 
 /// What a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Publishes for any tenant, manages tenants and keys.
@@ -279,6 +293,7 @@ impl Role {
 
 /// Whether a key opens anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum KeyStatus {
     /// It does.
@@ -289,6 +304,7 @@ pub enum KeyStatus {
 
 /// An API key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApiKey {
     /// Its id: the user name of HTTP Basic.
     pub id: KeyId,
@@ -310,8 +326,10 @@ pub struct ApiKey {
     pub status: KeyStatus,
     /// The id again, under the name `init` prints: only in the answer that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub api_key: Option<KeyId>,
     /// The secret: only in the answer that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub api_secret: Option<String>,
 }

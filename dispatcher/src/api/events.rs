@@ -1,13 +1,13 @@
 //! Publishing events, and reading them back.
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
-use bluum_hooks_shared::api::MAX_BATCH;
-use bluum_hooks_shared::catalogue;
+use bluum_hooks_shared::api::{List, MAX_BATCH};
 use bluum_hooks_shared::error::ErrorCode;
+use bluum_hooks_shared::event::Event;
 use bluum_hooks_shared::header::MAX_EVENT_BYTES;
-use bluum_hooks_shared::id::EventId;
+use bluum_hooks_shared::id::{EventId, TenantId};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
@@ -15,7 +15,9 @@ use super::answer::{self, Answer};
 use super::auth::Caller;
 use super::error::ApiError;
 use super::idempotency::{Guard, Key};
-use super::query::Query;
+use super::openapi::requests::{EventName, PublishEvent, PublishEvents};
+use super::path::Path;
+use super::query::{Period, Query, Window};
 use super::{Api, Shared, body, list};
 use crate::acceptor::AcceptFailed;
 use crate::fields::Fields;
@@ -28,7 +30,12 @@ const MAX_BATCH_BYTES: usize = 8 << 20;
 
 const FIELDS: &[&str] = &["event", "data", "tenant", "investor_id", "ordering_key", "timestamp"];
 
-/// `POST /v1/events`
+/// Publish an event
+///
+/// Answered when the event and its deliveries are safely on disk, with the event as it will be
+/// delivered.
+#[utoipa::path(post, path = "/v1/events", operation_id = "publish_event",
+    request_body = PublishEvent, responses((status = 202, body = Event)))]
 pub(super) async fn publish(State(api): Shared, caller: Caller, request: Request) -> Answer {
     let key = Key::of(&request, &caller)?;
     let body = body::read(request, MAX_EVENT_BYTES).await?;
@@ -41,7 +48,11 @@ pub(super) async fn publish(State(api): Shared, caller: Caller, request: Request
     accept(&api, vec![event], stored, guard).await
 }
 
-/// `POST /v1/events/batch`: all or nothing.
+/// Publish many events
+///
+/// All or nothing.
+#[utoipa::path(post, path = "/v1/events/batch", operation_id = "publish_events",
+    request_body = PublishEvents, responses((status = 202, body = List<Event>)))]
 pub(super) async fn publish_batch(
     State(api): Shared,
     caller: Caller,
@@ -124,21 +135,22 @@ fn read(api: &Api, caller: &Caller, body: &[u8]) -> Result<NewEvent, Invalid> {
     publish::check(said, addressee, api.context.clock.now(), &*api.context.random)
 }
 
-/// `GET /v1/events`: in the order of the commits.
+/// List events
+///
+/// In the order in which they were accepted.
+#[utoipa::path(get, path = "/v1/events", operation_id = "list_events",
+    params(Window, ("starting_after" = Option<EventId>, Query),
+        ("tenant" = Option<TenantId>, Query), ("event" = Option<EventName>, Query), Period),
+    responses((status = 200, body = List<Event>)))]
 pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer {
     let mut query = Query::new(&uri)?;
     let window = query.window()?;
     let after = query.text("starting_after");
     let tenant = query.text("tenant");
-    let name = query.text("event");
-    let (since, until) = (query.parsed("since")?, query.parsed("until")?);
+    let name = query.event()?;
+    let Period { since, until } = query.period()?;
     query.finish()?;
     let addressee = caller.acts_for(tenant.as_deref(), &api.context.store.registry())?;
-    if let Some(name) = name.as_deref().filter(|name| catalogue::find(name).is_none()) {
-        let nearest = catalogue::nearest(name).join("' or '");
-        let message = format!("There is no event type '{name}'. Did you mean '{nearest}'?");
-        return Err(Invalid::field(ErrorCode::InvalidEnum, "event", message).into());
-    }
     let after = match after {
         Some(id) => Some(Cursor::Event(find(&api, &caller, &id, "starting_after").await?.id)),
         None => None,
@@ -151,7 +163,9 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
     Ok(list::page(&uri, events?, window.limit))
 }
 
-/// `GET /v1/events/{id}`
+/// Get an event
+#[utoipa::path(get, path = "/v1/events/{id}", operation_id = "get_event",
+    params(("id" = EventId, Path)), responses((status = 200, body = Event)))]
 pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     let event = find(&api, &caller, &id, "id").await?;
     Ok(answer::raw(StatusCode::OK, event.body))

@@ -16,7 +16,7 @@ use super::auth::Caller;
 use super::error::ApiError;
 use super::{Api, answer};
 use crate::invalid::Invalid;
-use crate::publish::MAX_KEY_BYTES;
+use crate::publish::MAX_KEY_LENGTH;
 use crate::store::{Answer, NewAnswer};
 
 /// On an answer that was given before.
@@ -45,10 +45,10 @@ impl Key {
     pub(super) fn of(request: &Request, caller: &Caller) -> Result<Option<Self>, Invalid> {
         let mut values = request.headers().get_all(IDEMPOTENCY_KEY).iter();
         let Some(value) = values.next() else { return Ok(None) };
-        let text = value.to_str().ok().filter(|text| (1..=MAX_KEY_BYTES).contains(&text.len()));
+        let text = value.to_str().ok().filter(|text| (1..=MAX_KEY_LENGTH).contains(&text.len()));
         let Some(text) = text.filter(|_| values.next().is_none()) else {
             let message =
-                format!("Idempotency-Key must be one text of 1 to {MAX_KEY_BYTES} characters.");
+                format!("Idempotency-Key must be one text of 1 to {MAX_KEY_LENGTH} characters.");
             return Err(Invalid::field(ErrorCode::InvalidFormat, IDEMPOTENCY_KEY, message));
         };
         Ok(Some(Self {

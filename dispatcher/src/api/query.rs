@@ -6,20 +6,37 @@ use std::str::FromStr;
 
 use axum::http::Uri;
 use bluum_hooks_shared::api::{DEFAULT_LIMIT, MAX_LIMIT};
+use bluum_hooks_shared::catalogue;
 use bluum_hooks_shared::error::ErrorCode;
+use bluum_hooks_shared::time::Timestamp;
 use url::form_urlencoded;
+use utoipa::IntoParams;
 
 use crate::invalid::Invalid;
+use crate::publish;
 
 /// The parameters of a request that have not been taken yet.
 #[derive(Debug)]
 pub(super) struct Query(BTreeMap<String, String>);
 
 /// The part of a list that was asked for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Window {
+    /// Most items on the page.
+    #[param(required = false, default = 50, minimum = 1, maximum = 200)]
     pub(super) limit: u32,
+    /// How many items to leave out before the page.
+    #[param(required = false, default = 0, format = "int64", maximum = 4_294_967_295_u32)]
     pub(super) offset: u32,
+}
+
+/// `since` and `until`.
+#[derive(Debug, Clone, Copy, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Period {
+    pub(super) since: Option<Timestamp>,
+    pub(super) until: Option<Timestamp>,
 }
 
 impl Query {
@@ -60,6 +77,20 @@ impl Query {
         let limit = self.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
         let offset = self.number("offset", 0..=u32::MAX)?.unwrap_or(0);
         Ok(Window { limit, offset })
+    }
+
+    /// `since` and `until`.
+    pub(super) fn period(&mut self) -> Result<Period, Invalid> {
+        Ok(Period { since: self.parsed("since")?, until: self.parsed("until")? })
+    }
+
+    /// `event`: the name of one of the types there are.
+    pub(super) fn event(&mut self) -> Result<Option<String>, Invalid> {
+        let name = self.text("event");
+        match name.as_deref().filter(|name| catalogue::find(name).is_none()) {
+            Some(unknown) => Err(publish::unknown_event(unknown)),
+            None => Ok(name),
+        }
     }
 
     fn number(

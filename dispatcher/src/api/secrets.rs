@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use bluum_hooks_shared::api;
 use bluum_hooks_shared::error::ErrorCode;
+use bluum_hooks_shared::id::WebhookId;
 use tokio::sync::oneshot;
 
 use super::answer::{self, Answer};
 use super::auth::Caller;
+use super::openapi::requests::RotateSecret;
+use super::path::Path;
 use super::webhooks::{change, find, new_secret};
 use super::{Shared, body};
 use crate::fields::Fields;
@@ -16,10 +20,15 @@ use crate::invalid::Invalid;
 use crate::store::{MAX_SECRETS, TooManySecrets};
 
 const DEFAULT_OVERLAP_SECONDS: u32 = 24 * 60 * 60;
-const MAX_OVERLAP_SECONDS: u32 = 7 * 24 * 60 * 60;
+pub(super) const MAX_OVERLAP_SECONDS: u32 = 7 * 24 * 60 * 60;
 
-/// `POST /v1/webhooks/{id}/secrets`: a new secret, shown in this answer alone. The old one signs
-/// beside it until the overlap ends.
+/// Rotate a webhook's secret
+///
+/// The new secret is shown in this answer alone. The old one signs beside it until the overlap
+/// ends. Without a body, a day.
+#[utoipa::path(post, path = "/v1/webhooks/{id}/secrets", operation_id = "rotate_secret",
+    params(("id" = WebhookId, Path)), request_body = Option<RotateSecret>,
+    responses((status = 201, body = api::Webhook)))]
 pub(super) async fn rotate(
     State(api): Shared,
     caller: Caller,
@@ -53,7 +62,7 @@ pub(super) async fn rotate(
 fn overlap(body: &[u8]) -> Result<Duration, Invalid> {
     const NAME: &str = "overlap_seconds";
     let mut fields = Fields::parse(if body.is_empty() { b"{}" } else { body })?;
-    let seconds: Option<u32> = fields.optional(NAME, "a whole number")?;
+    let seconds: Option<u32> = fields.whole(NAME)?;
     fields.finish(&[NAME])?;
     let seconds = seconds.unwrap_or(DEFAULT_OVERLAP_SECONDS);
     if seconds > MAX_OVERLAP_SECONDS {

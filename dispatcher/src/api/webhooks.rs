@@ -2,23 +2,29 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
-use bluum_hooks_shared::api::Deleted;
+use bluum_hooks_shared::api::{self, Deleted, List};
 use bluum_hooks_shared::id::{TenantId, WebhookId};
 use bluum_hooks_shared::secret::Secret;
 
 use super::answer::{self, Answer};
 use super::auth::Caller;
 use super::error::ApiError;
-use super::query::Query;
+use super::openapi::requests::{NewWebhook, WebhookChanges};
+use super::path::Path;
+use super::query::{Query, Window};
 use super::settings::{self, Settings};
 use super::{Api, Shared, body, list, to_the_end};
 use crate::fields::Fields;
 use crate::invalid::Invalid;
 use crate::store::{Webhook, WebhookDraft, WebhookSecret};
 
-/// `POST /v1/webhooks`: the only answer, beside rotation, that shows a secret.
+/// Create a webhook
+///
+/// The only answer, beside rotation, that shows a secret.
+#[utoipa::path(post, path = "/v1/webhooks", operation_id = "create_webhook",
+    request_body = NewWebhook, responses((status = 201, body = api::Webhook)))]
 pub(super) async fn create(State(api): Shared, caller: Caller, request: Request) -> Answer {
     caller.not_an_investor()?;
     let body = body::read(request, body::SMALL).await?;
@@ -45,7 +51,13 @@ pub(super) fn new_secret(api: &Api) -> Result<Secret, ApiError> {
     Secret::from_bytes(&bytes).map_err(|error| ApiError::internal(&error))
 }
 
-/// `GET /v1/webhooks`: oldest first; an operator sees all tenants' unless it names one.
+/// List webhooks
+///
+/// Oldest first; an operator sees all tenants' unless it names one.
+#[utoipa::path(get, path = "/v1/webhooks", operation_id = "list_webhooks",
+    params(Window, ("starting_after" = Option<WebhookId>, Query),
+        ("tenant" = Option<TenantId>, Query)),
+    responses((status = 200, body = List<api::Webhook>)))]
 pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer {
     caller.not_an_investor()?;
     let mut query = Query::new(&uri)?;
@@ -67,13 +79,20 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
     Ok(list::window(&uri, webhooks.map(|webhook| webhook.to_api()), window))
 }
 
-/// `GET /v1/webhooks/{id}`
+/// Get a webhook
+#[utoipa::path(get, path = "/v1/webhooks/{id}", operation_id = "get_webhook",
+    params(("id" = WebhookId, Path)), responses((status = 200, body = api::Webhook)))]
 pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     let webhook = find(&api, &caller, &id, "id")?;
     Ok(answer::json(StatusCode::OK, &webhook.to_api()))
 }
 
-/// `PATCH /v1/webhooks/{id}`: what is named changes, `null` resets.
+/// Change a webhook
+///
+/// What is named changes, `null` resets.
+#[utoipa::path(patch, path = "/v1/webhooks/{id}", operation_id = "update_webhook",
+    params(("id" = WebhookId, Path)), request_body = WebhookChanges,
+    responses((status = 200, body = api::Webhook)))]
 pub(super) async fn update(
     State(api): Shared,
     caller: Caller,
@@ -88,7 +107,11 @@ pub(super) async fn update(
     Ok(answer::json(StatusCode::OK, &changed.to_api()))
 }
 
-/// `DELETE /v1/webhooks/{id}`: what it is owed is parked as it comes due.
+/// Delete a webhook
+///
+/// What it is owed is parked as it comes due.
+#[utoipa::path(delete, path = "/v1/webhooks/{id}", operation_id = "delete_webhook",
+    params(("id" = WebhookId, Path)), responses((status = 200, body = Deleted)))]
 pub(super) async fn delete(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     let webhook = find(&api, &caller, &id, "id")?;
     let now = api.context.clock.now();
