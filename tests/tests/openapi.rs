@@ -123,7 +123,10 @@ impl Document {
         let answers = answers.map(|(status, answer)| (status.clone(), self.resolved(answer)));
         let mut contents = Vec::new();
         for (part, body) in std::iter::once(request).chain(answers) {
-            let Some(content) = body["content"].get("application/json") else { continue };
+            let media_types = body["content"].as_object();
+            let Some((_, content)) = media_types.and_then(|all| all.iter().next()) else {
+                continue;
+            };
             let one = content.get("example");
             let many = content["examples"].as_object().into_iter().flatten();
             for example in one.into_iter().chain(many.map(|(_, example)| &example["value"])) {
@@ -189,7 +192,10 @@ async fn every_route_of_the_contract_is_described_with_examples() {
     for operation in &operations {
         let (name, said) = (operation.name(), operation.said);
         assert!(ids.insert(text(said, "operationId")), "{name} shares its operationId");
-        assert!(!text(said, "summary").is_empty() && said["tags"][0].is_string(), "{name}");
+        for field in ["summary", "description"] {
+            assert!(!text(said, field).is_empty(), "{name} has no {field}");
+        }
+        assert!(said["tags"][0].is_string(), "{name} has no tag");
         for (status, answer) in said["responses"].as_object().unwrap() {
             let answer = document.resolved(answer);
             assert!(answer["description"].is_string(), "{name} answers {status}: with what?");
@@ -258,13 +264,17 @@ async fn every_request_example_is_answered_as_described() {
     ];
     for operation in document.operations() {
         let (name, call) = (operation.name(), operation.example(&ids));
+        let (media_type, schema) = document.answer(&operation, operation.success());
+        if media_type == "text/event-stream" {
+            // It has no end, and tests of its own.
+            continue;
+        }
         let client = match operation.path.split('/').nth(2) {
             Some("tenants" | "keys") => &operator,
             _ => &tenant,
         };
         let response = client.send(call.clone()).await;
         let body = response.must_be(operation.success().parse().unwrap());
-        let (media_type, schema) = document.answer(&operation, operation.success());
         assert_eq!(response.header("content-type"), Some(media_type), "{name}");
         document.check(&name, schema, &body);
 

@@ -32,8 +32,7 @@ const FIELDS: &[&str] = &["event", "data", "tenant", "investor_id", "ordering_ke
 
 /// Publish an event
 ///
-/// Answered when the event and its deliveries are safely on disk, with the event as it will be
-/// delivered.
+/// Accepted means durable: the event and its deliveries are on disk.
 #[utoipa::path(post, path = "/v1/events", operation_id = "publish_event",
     request_body = PublishEvent, responses((status = 202, body = Event)))]
 pub(super) async fn publish(State(api): Shared, caller: Caller, request: Request) -> Answer {
@@ -164,6 +163,8 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
 }
 
 /// Get an event
+///
+/// As it was accepted, and as every delivery carries it.
 #[utoipa::path(get, path = "/v1/events/{id}", operation_id = "get_event",
     params(("id" = EventId, Path)), responses((status = 200, body = Event)))]
 pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {

@@ -98,6 +98,8 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
 }
 
 /// Get an API key
+///
+/// Without its secret.
 #[utoipa::path(get, path = "/v1/keys/{id}", operation_id = "get_key",
     params(("id" = KeyId, Path)), responses((status = 200, body = ApiKey)))]
 pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {

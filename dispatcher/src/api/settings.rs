@@ -43,7 +43,7 @@ const FIELDS: &[&str] = &[
 ];
 
 /// Headers that are ours, or that belong to the connection.
-const RESERVED: &[&str] = &[
+pub(super) const RESERVED: &[&str] = &[
     "connection",
     "content-encoding",
     "content-length",

@@ -22,6 +22,8 @@ use crate::store::Tenant;
 pub(super) const MAX_NAME: usize = 255;
 
 /// Create a tenant
+///
+/// A partner; its keys come from `POST /v1/keys`.
 #[utoipa::path(post, path = "/v1/tenants", operation_id = "create_tenant",
     request_body = NewTenant, responses((status = 201, body = api::Tenant)))]
 pub(super) async fn create(State(api): Shared, caller: Caller, request: Request) -> Answer {
@@ -63,6 +65,8 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
 }
 
 /// Get a tenant
+///
+/// By its id.
 #[utoipa::path(get, path = "/v1/tenants/{id}", operation_id = "get_tenant",
     params(("id" = TenantId, Path)), responses((status = 200, body = api::Tenant)))]
 pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {

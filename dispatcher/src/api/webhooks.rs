@@ -80,6 +80,8 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
 }
 
 /// Get a webhook
+///
+/// Without its secret.
 #[utoipa::path(get, path = "/v1/webhooks/{id}", operation_id = "get_webhook",
     params(("id" = WebhookId, Path)), responses((status = 200, body = api::Webhook)))]
 pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {

@@ -180,7 +180,7 @@ pub(super) fn idempotency_key() -> Value {
             "type": "string",
             "minLength": 1,
             "maxLength": MAX_KEY_LENGTH,
-            "pattern": "^[!-~]([ -~]*[!-~])?$",
+            "pattern": r"^[!-~]([\t -~]*[!-~])?$",
         },
         "example": "order-4711-filled",
     })

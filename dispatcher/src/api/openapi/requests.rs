@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::api::secrets::MAX_OVERLAP_SECONDS;
 use crate::api::settings::{
-    MAX_ENTRIES, MAX_IN_FLIGHT, MAX_PATTERNS, MAX_TEXT, MAX_TIMEOUT_SECONDS,
+    MAX_ENTRIES, MAX_IN_FLIGHT, MAX_PATTERNS, MAX_TEXT, MAX_TIMEOUT_SECONDS, RESERVED,
 };
 use crate::api::tenants::MAX_NAME;
 use crate::policy::retry::{MAX_DELAY, MAX_RETRIES};
@@ -185,21 +185,36 @@ fn subscriptions(description: &str) -> Value {
     })
 }
 
+/// The names of headers that we set ourselves, in any mixture of cases.
+fn our_headers() -> String {
+    let in_any_case = |name: &str| -> String {
+        let either = |letter: char| match letter.is_ascii_lowercase() {
+            true => format!("[{}{letter}]", letter.to_ascii_uppercase()),
+            false => letter.to_string(),
+        };
+        name.chars().map(either).collect()
+    };
+    let reserved: Vec<_> = RESERVED.iter().map(|name| in_any_case(name)).collect();
+    format!("^({}|{}.*)$", reserved.join("|"), in_any_case("webhook-"))
+}
+
+/// An object of texts whose names and values look so.
+fn entries(description: &str, name: Value, value: Value) -> Value {
+    json!({
+        "type": ["object", "null"],
+        "maxProperties": MAX_ENTRIES,
+        "propertyNames": name,
+        "additionalProperties": value,
+        "description": description,
+    })
+}
+
 /// The settings of a webhook. `null` resets to the default, or changes nothing where there is none.
 fn settings() -> Value {
     let text = |description: &str| {
         json!({
             "type": ["string", "null"],
             "maxLength": MAX_TEXT,
-            "description": description,
-        })
-    };
-    let entries = |description: &str, name: Value, value: Value| {
-        json!({
-            "type": ["object", "null"],
-            "maxProperties": MAX_ENTRIES,
-            "propertyNames": name,
-            "additionalProperties": value,
             "description": description,
         })
     };
@@ -247,7 +262,11 @@ fn settings() -> Value {
         "max_in_flight": number(MAX_IN_FLIGHT, "Most requests at the same time."),
         "headers": entries(
             "Headers added to each delivery; not those that we set ourselves.",
-            json!({"pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", "maxLength": MAX_TEXT}),
+            json!({
+                "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+                "maxLength": MAX_TEXT,
+                "not": {"pattern": our_headers()},
+            }),
             json!({
                 "type": "string",
                 "pattern": r"^[^\x00-\x08\x0a-\x1f\x7f]*$",
