@@ -1,7 +1,8 @@
 //! Schemas of what the wire carries, for the daemon's OpenAPI document.
 //!
-//! Types whose fields are what they seem derive theirs. The others say here what they look like, in
-//! the words of JSON Schema.
+//! Types whose fields are what they seem derive theirs, and say `nullable = false` of a field that
+//! is left out when there is nothing. The others say here what they look like, in the words of JSON
+//! Schema.
 
 use std::collections::BTreeSet;
 

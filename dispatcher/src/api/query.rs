@@ -8,9 +8,12 @@ use axum::http::Uri;
 use bluum_hooks_shared::api::{DEFAULT_LIMIT, MAX_LIMIT};
 use bluum_hooks_shared::catalogue;
 use bluum_hooks_shared::error::ErrorCode;
+use bluum_hooks_shared::openapi::keywords;
 use bluum_hooks_shared::time::Timestamp;
+use serde_json::json;
 use url::form_urlencoded;
 use utoipa::IntoParams;
+use utoipa::openapi::{RefOr, Schema};
 
 use crate::invalid::Invalid;
 use crate::publish;
@@ -24,11 +27,25 @@ pub(super) struct Query(BTreeMap<String, String>);
 #[into_params(parameter_in = Query)]
 pub(super) struct Window {
     /// Most items on the page.
-    #[param(required = false, default = 50, minimum = 1, maximum = 200)]
+    #[param(required = false, schema_with = limit)]
     pub(super) limit: u32,
     /// How many items to leave out before the page.
-    #[param(required = false, default = 0, format = "int64", maximum = 4_294_967_295_u32)]
+    #[param(required = false, schema_with = offset)]
     pub(super) offset: u32,
+}
+
+fn limit() -> RefOr<Schema> {
+    let limit = json!({
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MAX_LIMIT,
+        "default": DEFAULT_LIMIT,
+    });
+    keywords(limit)
+}
+
+fn offset() -> RefOr<Schema> {
+    keywords(json!({"type": "integer", "minimum": 0, "maximum": u32::MAX, "default": 0}))
 }
 
 /// `since` and `until`.

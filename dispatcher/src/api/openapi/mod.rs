@@ -3,6 +3,10 @@
 //! An operation is described at its handler, by what is special about it: its path, its body, its
 //! answer when all goes well. What operations have in common is added here: who may ask, errors,
 //! headers, examples.
+//!
+//! A new route needs: `#[utoipa::path]` at its handler and its place in `api::router`; for what it
+//! answers a type in `shared::api`, for what it takes a schema in `requests`; an example of both in
+//! `examples`; a line in `tests/tests/openapi.rs`.
 
 mod common;
 mod examples;
