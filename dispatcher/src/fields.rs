@@ -90,6 +90,15 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// A whole number, if it is there and not `null`. `3.0` is one: JSON knows numbers only.
+    pub fn whole(&mut self, name: &str) -> Result<Option<u32>, Invalid> {
+        let Some(value) = self.raw(name) else { return Ok(None) };
+        whole(value.get()).map(Some).ok_or_else(|| {
+            let message = format!("'{name}' must be a whole number.");
+            Invalid::field(ErrorCode::InvalidFormat, name, message)
+        })
+    }
+
     /// A field that must be there.
     pub fn required<T: DeserializeOwned>(&mut self, name: &str, kind: &str) -> Result<T, Invalid> {
         self.optional(name, kind)?.ok_or_else(|| Invalid::missing(name))
@@ -110,6 +119,12 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The whole number that this JSON is, if it is one. Never by way of a float.
+pub fn whole(json: &str) -> Option<u32> {
+    let (digits, fraction) = json.split_once('.').unwrap_or((json, "0"));
+    digits.parse().ok().filter(|_| fraction.bytes().all(|digit| digit == b'0'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +141,15 @@ mod tests {
         assert_eq!(fields.raw("n").unwrap().get(), "1e2");
         assert_eq!(fields.required::<String>("a", "a string"), Err(Invalid::missing("a")));
         assert_eq!(fields.finish(&["a"]), Ok(()));
+    }
+
+    #[test]
+    fn whole_numbers_need_no_float() {
+        let cases = [("0", Some(0)), ("4294967295", Some(u32::MAX)), ("418.00", Some(418))];
+        let others = ["4294967296", "-1", "1.5", "\"1\"", "[]", "true"].map(|json| (json, None));
+        for (json, number) in cases.into_iter().chain(others) {
+            assert_eq!(whole(json), number, "{json}");
+        }
     }
 
     #[test]

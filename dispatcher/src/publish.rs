@@ -12,8 +12,8 @@ use crate::invalid::Invalid;
 use crate::random::Random;
 use crate::store::{Audience, NewEvent};
 
-/// The longest ordering key or idempotency key, in bytes.
-pub const MAX_KEY_BYTES: usize = 255;
+/// The longest ordering key or idempotency key, in characters.
+pub const MAX_KEY_LENGTH: usize = 255;
 
 /// What a publisher said, not checked yet.
 #[derive(Debug, Clone, Copy)]
@@ -51,14 +51,9 @@ pub fn check(
         return Err(Invalid::field(ErrorCode::BodyTooLarge, "data", message));
     }
     let object_id = object_id(data)?;
+    bounded("data.id", object_id.as_deref())?;
     bounded("ordering_key", said.ordering_key)?;
-    let ordering_key = match said.ordering_key {
-        Some(key) => Some(key.to_owned()),
-        None => {
-            bounded("data.id", object_id.as_deref())?;
-            object_id
-        }
-    };
+    let ordering_key = said.ordering_key.map(str::to_owned).or(object_id);
     bounded("idempotency_key", said.idempotency_key)?;
     if let Some(investor) = said.investor_id {
         investor.parse::<InvestorId>().map_err(|error| {
@@ -115,10 +110,10 @@ fn object_id(data: &str) -> Result<Option<String>, Invalid> {
 }
 
 fn bounded(name: &str, key: Option<&str>) -> Result<(), Invalid> {
-    match key.map(str::len) {
+    match key.map(|key| key.chars().count()) {
         Some(0) => Err(format!("'{name}' must not be empty.")),
-        Some(length) if length > MAX_KEY_BYTES => {
-            Err(format!("'{name}' may have {MAX_KEY_BYTES} bytes, this has {length}."))
+        Some(length) if length > MAX_KEY_LENGTH => {
+            Err(format!("'{name}' may have {MAX_KEY_LENGTH} characters, this has {length}."))
         }
         _ => Ok(()),
     }
@@ -131,7 +126,7 @@ mod tests {
 
     #[test]
     fn an_id_that_cannot_be_used_is_told_as_such() {
-        let long = format!(r#"{{"id":"{}"}}"#, "x".repeat(MAX_KEY_BYTES + 1));
+        let long = format!(r#"{{"id":"{}"}}"#, "x".repeat(MAX_KEY_LENGTH + 1));
         let twice = r#"{"id":"a","id":"b"}"#;
         for (data, param) in [
             (r#"{"id":""}"#, "data.id"),

@@ -6,8 +6,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::id::{AttemptId, DeliveryId, EventId, KeyId, ReplayId, TenantId, WebhookId};
+use crate::id::{AttemptId, DeliveryId, EventId, KeyId, TenantId, WebhookId};
 use crate::time::Timestamp;
+
+mod replay;
+
+pub use replay::{Replay, ReplayStatus};
 
 /// Most items on one page, and how many there are if `limit` is not given.
 pub const MAX_LIMIT: u32 = 200;
@@ -18,6 +22,7 @@ pub const MAX_BATCH: usize = 1_000;
 
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct List<T> {
     /// Always `list`.
     pub object: String,
@@ -53,6 +58,7 @@ pub struct PublishEvent {
 
 /// Whether a webhook takes deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum WebhookStatus {
     /// It does.
@@ -65,6 +71,7 @@ pub enum WebhookStatus {
 
 /// Whether events about the same object wait for each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Ordering {
     /// One after the other, in the order accepted.
@@ -77,6 +84,7 @@ pub enum Ordering {
 /// Headers that a partner wants on its deliveries. Their values are often credentials: `Debug`
 /// shows the names alone.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct CustomHeaders(pub BTreeMap<String, String>);
 
@@ -88,6 +96,7 @@ impl fmt::Debug for CustomHeaders {
 
 /// A registered URL with its subscriptions and settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Webhook {
     /// Its id.
     pub id: WebhookId,
@@ -130,11 +139,13 @@ pub struct Webhook {
     pub updated_at: Timestamp,
     /// The signing secret, `whsec_…`: only in the answer that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub secret: Option<String>,
 }
 
 /// The answer to a deletion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Deleted {
     /// What was deleted.
     pub id: String,
@@ -146,6 +157,7 @@ pub struct Deleted {
 
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum DeliveryStatus {
     /// Behind an earlier one about the same object.
@@ -179,6 +191,7 @@ impl DeliveryStatus {
 
 /// One event owed to one webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Delivery {
     /// Its id.
     pub id: DeliveryId,
@@ -212,11 +225,13 @@ pub struct Delivery {
     pub finished_at: Option<Timestamp>,
     /// Every request made, first to last: only when one delivery is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub attempts: Option<Vec<Attempt>>,
 }
 
 /// One HTTP request made for a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Attempt {
     /// Its id.
     pub id: AttemptId,
@@ -236,55 +251,9 @@ pub struct Attempt {
     pub response_body: Option<String>,
 }
 
-/// Where a replay stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ReplayStatus {
-    /// It goes on.
-    Running,
-    /// It has come to its end.
-    Finished,
-    /// Ended before its time; what was replayed by then stays so.
-    Canceled,
-}
-
-/// Deliveries of a webhook owed again, in the order of their sequence numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Replay {
-    /// Its id; `null` for a dry run, which is not kept.
-    pub id: Option<ReplayId>,
-    /// Always `replay`.
-    pub object: String,
-    /// When it was asked for, Unix seconds.
-    pub created: i64,
-    /// Production (`true`) or sandbox.
-    pub livemode: bool,
-    /// The webhook.
-    pub webhook_id: WebhookId,
-    /// Where it stands.
-    pub status: ReplayStatus,
-    /// Which deliveries: `parked` or `delivered`.
-    pub delivery_status: DeliveryStatus,
-    /// Which of the parked ones; `null`: all.
-    pub reason: Option<String>,
-    /// Of which event type; `null`: all.
-    pub event: Option<String>,
-    /// Accepted from then on.
-    pub since: Option<Timestamp>,
-    /// Accepted before then.
-    pub until: Option<Timestamp>,
-    /// Whether it only counts.
-    pub dry_run: bool,
-    /// How many deliveries there were when it was asked for.
-    pub total: u64,
-    /// How many it has replayed so far.
-    pub replayed: u64,
-    /// When it ended.
-    pub finished_at: Option<Timestamp>,
-}
-
 /// An entry of the catalogue of event types.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EventTypeEntry {
     /// Always `event_type`.
     pub object: String,
@@ -299,11 +268,13 @@ pub struct EventTypeEntry {
     /// Other names for the same; a subscription to one gets all.
     pub aliases: Vec<String>,
     /// A whole event, as delivered.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::event::Event))]
     pub example: Box<RawValue>,
 }
 
 /// A partner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Tenant {
     /// Its id.
     pub id: TenantId,
@@ -319,6 +290,7 @@ pub struct Tenant {
 
 /// What a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Publishes for any tenant, manages tenants and keys.
@@ -342,6 +314,7 @@ impl Role {
 
 /// Whether a key opens anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum KeyStatus {
     /// It does.
@@ -352,6 +325,7 @@ pub enum KeyStatus {
 
 /// An API key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApiKey {
     /// Its id: the user name of HTTP Basic.
     pub id: KeyId,
@@ -373,9 +347,11 @@ pub struct ApiKey {
     pub status: KeyStatus,
     /// The id again, under the name `init` prints: only in the answer that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub api_key: Option<KeyId>,
     /// The secret: only in the answer that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub api_secret: Option<String>,
 }
 

@@ -49,7 +49,7 @@ pub fn find(name: &str) -> Option<&'static EventType> {
 }
 
 /// Every wildcard that matches something, so that they can be suggested.
-const WILDCARDS: &[&str] = &[
+pub const WILDCARDS: &[&str] = &[
     "*",
     "account.*",
     "delivery.*",

@@ -97,6 +97,7 @@ impl fmt::Display for ErrorCode {
 
 /// The body of every answer that is not a success.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorBody {
     /// What went wrong.
     pub error: ErrorDetail,
@@ -104,16 +105,20 @@ pub struct ErrorBody {
 
 /// What went wrong, for a program (`code`, `param`) and for a person (`message`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorDetail {
     /// The family, such as `invalid_request_error`.
     #[serde(rename = "type")]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::openapi::error_kinds))]
     pub kind: Cow<'static, str>,
     /// The code, such as `BLUM-400-002`.
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::openapi::error_codes))]
     pub code: Cow<'static, str>,
     /// One or two sentences: what, where, what to do.
     pub message: String,
     /// The field or parameter at fault, such as `url` or `events[3].data`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub param: Option<String>,
 }
 

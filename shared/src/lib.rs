@@ -13,6 +13,8 @@ pub mod id;
 pub mod money;
 pub mod object;
 mod open_enum;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 pub mod secret;
 pub mod signature;
 pub mod time;

@@ -168,6 +168,7 @@ async fn bodies() {
     let no_type = json!({ "tenant": tenant, "url": url });
     let old_name = json!({"tenant": tenant, "url": url, "events": ["order.*"]});
     let colour = webhook_with(&daemon, "colour", &json!("red"));
+    let both_names = webhook_with(&daemon, "event_type_names", &json!(["*"]));
     let no_pattern = webhook_with(&daemon, "eventTypeNames", &json!(["oder.*"]));
     let whenever = webhook_with(&daemon, "ordering", &json!("whenever"));
     let (events, webhooks) = ("/v1/events", "/v1/webhooks");
@@ -188,6 +189,8 @@ async fn bodies() {
             mistake("no data", post(events, &no_data), 400, "BLUM-400-002").param("data"),
             mistake("an unknown field", post(webhooks, &colour), 400, "BLUM-400-001")
                 .param("colour"),
+            mistake("one list under two names", post(webhooks, &both_names), 400, "BLUM-400-001")
+                .param("eventTypeNames"),
             mistake("an unknown event", post(events, &typo), 400, "BLUM-400-004")
                 .param("event")
                 .says(&["order.filled"]),
@@ -239,6 +242,7 @@ async fn ids_and_pages() {
             mistake("its deliveries", get(format!("{webhook}/deliveries")), 404, unknown),
             mistake("an unknown event", get(format!("/v1/events/{}", nobody("evt"))), 404, unknown),
             mistake("an unknown delivery", get(delivery), 404, unknown),
+            mistake("no text at all", Call::get("/v1/events/%ff"), 404, unknown).param("id"),
             mistake("a raw UUID", Call::get(uuid), 400, "BLUM-400-003").says(&["UUID", "wh_"]),
             mistake("an id of another kind", get(other_kind), 400, "BLUM-400-003").says(&["wh_"]),
             mistake("no page at all", limit("0"), 400, "BLUM-400-001").param("limit"),

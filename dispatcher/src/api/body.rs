@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue};
 use bluum_hooks_shared::error::ErrorCode;
 use bluum_hooks_shared::time::Timestamp;
@@ -98,13 +98,15 @@ fn must_be_plain(headers: &HeaderMap) -> Result<(), Invalid> {
     Err(Invalid::field(ErrorCode::UnsupportedBody, CONTENT_ENCODING.as_str(), message))
 }
 
-/// A type that is not said is taken for JSON; one that is said must be.
+/// A type that is not said is taken for JSON, and so is the one that curl and others say of a body
+/// when nobody tells them; one that somebody said must be JSON.
 fn must_be_json(headers: &HeaderMap) -> Result<(), Invalid> {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let message = match (types.next(), types.next()) {
         (None, _) => return Ok(()),
         (Some(_), Some(_)) => "There is more than one Content-Type header; send one.",
         (Some(one), None) => match one.to_str().map(media_type) {
+            Ok((essence, _)) if essence == FORM && !headers.contains_key(ORIGIN) => return Ok(()),
             Ok((essence, _)) if !is_json(&essence) => NOT_JSON,
             Ok((_, false)) => "JSON is in UTF-8; send it so, and no other charset.",
             Ok((_, true)) => return Ok(()),
@@ -114,6 +116,9 @@ fn must_be_json(headers: &HeaderMap) -> Result<(), Invalid> {
     Err(Invalid::field(ErrorCode::UnsupportedBody, CONTENT_TYPE.as_str(), message))
 }
 
+/// A browser says it of forms on foreign pages too, which may not do anything here; it adds an
+/// `Origin`.
+const FORM: &str = "application/x-www-form-urlencoded";
 const NOT_JSON: &str = "Send JSON, and say so: 'Content-Type: application/json'.";
 
 /// A media type without its parameters, and whether its charset is UTF-8, said or unsaid.
@@ -148,13 +153,13 @@ mod tests {
             &["Application/JSON; charset=UTF-8"],
             &["application/json;charset=\"utf-8\";profile=x"],
             &["application/cloudevents+json"],
+            &[FORM],
         ] {
             assert_eq!(must_be_json(&with("content-type", fine)), Ok(()), "{fine:?}");
         }
         for wrong in [
             &[""][..],
             &["text/plain"],
-            &["application/x-www-form-urlencoded"],
             &["application/jsonp"],
             &["text/json+json"],
             &["application/json; charset=latin1"],
@@ -165,6 +170,9 @@ mod tests {
             let refused = must_be_json(&with("content-type", wrong)).unwrap_err();
             assert_eq!(refused.code, ErrorCode::UnsupportedBody, "{wrong:?}");
         }
+        let mut of_a_browser = with("content-type", &[FORM]);
+        of_a_browser.insert(ORIGIN, HeaderValue::from_static("https://elsewhere.example"));
+        assert!(must_be_json(&of_a_browser).is_err());
     }
 
     #[test]

@@ -1,22 +1,30 @@
 //! Deliveries: of a webhook, of an event, one with its attempts.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
-use bluum_hooks_shared::api::{Attempt, Delivery, DeliveryStatus};
+use bluum_hooks_shared::api::{Attempt, Delivery, DeliveryStatus, List};
 use bluum_hooks_shared::error::ErrorCode;
-use bluum_hooks_shared::id::DeliveryId;
+use bluum_hooks_shared::id::{DeliveryId, EventId, WebhookId};
 
 use super::answer::{self, Answer};
 use super::auth::Caller;
 use super::error::ApiError;
-use super::query::Query;
+use super::openapi::requests::EventName;
+use super::path::Path;
+use super::query::{Period, Query, Window};
 use super::{Api, Shared, events, list, webhooks};
 use crate::invalid::Invalid;
 use crate::policy::state::State as Standing;
 use crate::store::{Cursor, DeliveryFilter, Page, StoredAttempt, StoredDelivery};
 
-/// `GET /v1/webhooks/{id}/deliveries`: newest first.
+/// List a webhook's deliveries
+///
+/// Newest first. Also those of a webhook that was deleted.
+#[utoipa::path(get, path = "/v1/webhooks/{id}/deliveries", operation_id = "list_webhook_deliveries",
+    params(("id" = WebhookId, Path), Window, ("starting_after" = Option<DeliveryId>, Query),
+        ("status" = Option<DeliveryStatus>, Query), ("event" = Option<EventName>, Query), Period),
+    responses((status = 200, body = List<Delivery>)))]
 pub(super) async fn of_webhook(
     State(api): Shared,
     caller: Caller,
@@ -25,18 +33,25 @@ pub(super) async fn of_webhook(
 ) -> Answer {
     let webhook = webhooks::find_even_deleted(&api, &caller, &id, "id")?;
     let mut query = Query::new(&uri)?;
+    let Period { since, until } = query.period()?;
     let filter = DeliveryFilter {
         webhook: Some(webhook.settings.id),
         event: None,
         status: status(&mut query)?,
-        event_name: query.text("event"),
-        since: query.parsed("since")?,
-        until: query.parsed("until")?,
+        event_name: query.event()?,
+        since,
+        until,
     };
     page(&api, &caller, &uri, query, &filter).await
 }
 
-/// `GET /v1/events/{id}/deliveries`: in the order in which the webhooks were created.
+/// List an event's deliveries
+///
+/// In the order in which the webhooks were created.
+#[utoipa::path(get, path = "/v1/events/{id}/deliveries", operation_id = "list_event_deliveries",
+    params(("id" = EventId, Path), Window, ("starting_after" = Option<DeliveryId>, Query),
+        ("status" = Option<DeliveryStatus>, Query)),
+    responses((status = 200, body = List<Delivery>)))]
 pub(super) async fn of_event(
     State(api): Shared,
     caller: Caller,
@@ -50,7 +65,11 @@ pub(super) async fn of_event(
     page(&api, &caller, &uri, query, &filter).await
 }
 
-/// `GET /v1/deliveries/{id}`: with every attempt.
+/// Get a delivery
+///
+/// With every attempt.
+#[utoipa::path(get, path = "/v1/deliveries/{id}", operation_id = "get_delivery",
+    params(("id" = DeliveryId, Path)), responses((status = 200, body = Delivery)))]
 pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     let (delivery, attempts) = find(&api, &caller, &id, "id").await?;
     let mut shown = to_api(delivery);

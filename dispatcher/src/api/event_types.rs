@@ -1,7 +1,7 @@
 //! The catalogue of event types.
 
 use axum::http::Uri;
-use bluum_hooks_shared::api::EventTypeEntry;
+use bluum_hooks_shared::api::{EventTypeEntry, List};
 use bluum_hooks_shared::catalogue::{CATALOGUE, EventType};
 use bluum_hooks_shared::event;
 use bluum_hooks_shared::id::EventId;
@@ -12,15 +12,19 @@ use super::answer::Answer;
 use super::auth::Caller;
 use super::error::ApiError;
 use super::list;
-use super::query::Query;
+use super::query::{Query, Window};
 
 /// The moment of every example: one that no reader takes for now.
-const EXAMPLE_AT: Timestamp = Timestamp::from_unix_seconds(1_781_533_815);
+pub(super) const EXAMPLE_AT: Timestamp = Timestamp::from_unix_seconds(1_781_533_815);
 
 /// The investor of every example.
 pub(super) const EXAMPLE_INVESTOR: &str = "inv_01j9x8m2k7qpzwv3t5r6y8n0ab";
 
-/// `GET /v1/webhooks/event-types`
+/// List the types of events
+///
+/// Each with an example.
+#[utoipa::path(get, path = "/v1/webhooks/event-types", operation_id = "list_event_types",
+    params(Window), responses((status = 200, body = List<EventTypeEntry>)))]
 pub(super) async fn list(caller: Caller, uri: Uri) -> Answer {
     caller.not_an_investor()?;
     let mut query = Query::new(&uri)?;
@@ -31,7 +35,7 @@ pub(super) async fn list(caller: Caller, uri: Uri) -> Answer {
     Ok(list::window(&uri, entries.into_iter(), window))
 }
 
-fn entry(known: &EventType, livemode: bool) -> Result<EventTypeEntry, ApiError> {
+pub(super) fn entry(known: &EventType, livemode: bool) -> Result<EventTypeEntry, ApiError> {
     let example = event::render(
         EventId::new(EXAMPLE_AT, 0),
         livemode,

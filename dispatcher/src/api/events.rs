@@ -1,11 +1,12 @@
 //! Publishing events, and reading them back.
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
-use bluum_hooks_shared::catalogue;
+use bluum_hooks_shared::api::List;
 use bluum_hooks_shared::error::ErrorCode;
+use bluum_hooks_shared::event::Event;
 use bluum_hooks_shared::header::MAX_EVENT_BYTES;
-use bluum_hooks_shared::id::EventId;
+use bluum_hooks_shared::id::{EventId, TenantId};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
@@ -13,7 +14,9 @@ use super::answer::{self, Answer};
 use super::auth::Caller;
 use super::error::ApiError;
 use super::idempotency::Asked;
-use super::query::Query;
+use super::openapi::requests::{EventName, PublishEvent, PublishEvents};
+use super::path::Path;
+use super::query::{Period, Query, Window};
 use super::{Api, Shared, list};
 use crate::acceptor::AcceptFailed;
 use crate::fields::Fields;
@@ -23,7 +26,11 @@ use crate::store::{Cursor, EventFilter, NewEvent, Page, StoredEvent};
 
 const FIELDS: &[&str] = &["event", "data", "tenant", "investor_id", "ordering_key", "timestamp"];
 
-/// `POST /v1/events`
+/// Publish an event
+///
+/// Accepted means durable: the event and its deliveries are on disk.
+#[utoipa::path(post, path = "/v1/events", operation_id = "publish_event",
+    request_body = PublishEvent, responses((status = 202, body = Event)))]
 pub(super) async fn publish(State(api): Shared, caller: Caller, request: Request) -> Answer {
     let asked = Asked::read(&caller, request, MAX_EVENT_BYTES).await?;
     if let Some(answered) = asked.answered(&api).await? {
@@ -34,7 +41,11 @@ pub(super) async fn publish(State(api): Shared, caller: Caller, request: Request
     accept(&api, vec![event], stored, &asked).await
 }
 
-/// `POST /v1/events/batch`: all or nothing.
+/// Publish many events
+///
+/// All or nothing.
+#[utoipa::path(post, path = "/v1/events/batch", operation_id = "publish_events",
+    request_body = PublishEvents, responses((status = 202, body = List<Event>)))]
 pub(super) async fn publish_batch(
     State(api): Shared,
     caller: Caller,
@@ -113,19 +124,22 @@ fn read(api: &Api, caller: &Caller, body: &[u8]) -> Result<NewEvent, Invalid> {
     publish::check(said, addressee, api.context.clock.now(), &*api.context.random)
 }
 
-/// `GET /v1/events`: in the order of the commits.
+/// List events
+///
+/// In the order in which they were accepted.
+#[utoipa::path(get, path = "/v1/events", operation_id = "list_events",
+    params(Window, ("starting_after" = Option<EventId>, Query),
+        ("tenant" = Option<TenantId>, Query), ("event" = Option<EventName>, Query), Period),
+    responses((status = 200, body = List<Event>)))]
 pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer {
     let mut query = Query::new(&uri)?;
     let window = query.window()?;
     let after = query.text("starting_after");
     let tenant = query.text("tenant");
-    let name = query.text("event");
-    let (since, until) = (query.parsed("since")?, query.parsed("until")?);
+    let name = query.event()?;
+    let Period { since, until } = query.period()?;
     query.finish()?;
     let addressee = caller.acts_for(tenant.as_deref(), &api.context.store.registry())?;
-    if let Some(name) = name.as_deref().filter(|name| !is_known(name)) {
-        return Err(Invalid::unknown_event(name).into());
-    }
     let after = match after {
         Some(id) => Some(Cursor::Event(find(&api, &caller, &id, "starting_after").await?.id)),
         None => None,
@@ -138,12 +152,11 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
     Ok(list::page(&uri, events?, window.limit))
 }
 
-/// Whether there is such an event type.
-pub(super) fn is_known(name: &str) -> bool {
-    catalogue::find(name).is_some()
-}
-
-/// `GET /v1/events/{id}`
+/// Get an event
+///
+/// As it was accepted, and as every delivery carries it.
+#[utoipa::path(get, path = "/v1/events/{id}", operation_id = "get_event",
+    params(("id" = EventId, Path)), responses((status = 200, body = Event)))]
 pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     let event = find(&api, &caller, &id, "id").await?;
     Ok(answer::raw(StatusCode::OK, event.body))

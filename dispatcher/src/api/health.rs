@@ -3,28 +3,37 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::answer::{self, Answer};
 use super::{Shared, error::ApiError};
 
-#[derive(Serialize)]
-struct Alive {
-    status: &'static str,
+#[derive(Serialize, ToSchema)]
+pub(super) struct Alive {
+    pub(super) status: &'static str,
 }
 
-#[derive(Serialize)]
-struct Ready {
-    status: &'static str,
+#[derive(Serialize, ToSchema)]
+pub(super) struct Ready {
+    pub(super) status: &'static str,
     /// Rows that a publisher inserted and nobody could accept: for a person to look at.
-    outbox_rejected: i64,
+    pub(super) outbox_rejected: i64,
 }
 
-/// `GET /healthz`: the process answers.
+/// Is it alive?
+///
+/// The process answers.
+#[utoipa::path(get, path = "/healthz", operation_id = "check_life",
+    responses((status = 200, body = Alive)))]
 pub(super) async fn live() -> Answer {
     Ok(answer::json(StatusCode::OK, &Alive { status: "ok" }))
 }
 
-/// `GET /readyz`: the database answers, and requests are taken.
+/// Is it ready?
+///
+/// The database answers, and requests are taken.
+#[utoipa::path(get, path = "/readyz", operation_id = "check_readiness",
+    responses((status = 200, body = Ready), (status = 503, body = Alive)))]
 pub(super) async fn ready(State(api): Shared) -> Answer {
     if api.context.shutdown.is_intake_stopped() {
         return Ok(answer::json(StatusCode::SERVICE_UNAVAILABLE, &Alive { status: "stopping" }));

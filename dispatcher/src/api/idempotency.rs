@@ -18,7 +18,7 @@ use super::auth::Caller;
 use super::error::ApiError;
 use super::{Api, answer, body, to_the_end};
 use crate::invalid::Invalid;
-use crate::publish::MAX_KEY_BYTES;
+use crate::publish::MAX_KEY_LENGTH;
 use crate::store::{Answer, Change, Keep, NewAnswer, Registry, StoreError};
 
 /// On an answer that was given before.
@@ -143,10 +143,10 @@ pub(super) fn no_room(at_most: usize, what: &str, advice: &str) -> String {
 fn key(request: &Request) -> Result<Option<String>, Invalid> {
     let mut values = request.headers().get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
-    let text = value.to_str().ok().filter(|text| (1..=MAX_KEY_BYTES).contains(&text.len()));
+    let text = value.to_str().ok().filter(|text| (1..=MAX_KEY_LENGTH).contains(&text.len()));
     let Some(text) = text.filter(|_| values.next().is_none()) else {
         let message =
-            format!("Idempotency-Key must be one text of 1 to {MAX_KEY_BYTES} characters.");
+            format!("Idempotency-Key must be one text of 1 to {MAX_KEY_LENGTH} characters.");
         return Err(Invalid::field(ErrorCode::InvalidFormat, IDEMPOTENCY_KEY, message));
     };
     Ok(Some(text.to_owned()))

@@ -2,23 +2,29 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
-use bluum_hooks_shared::api::{ApiKey, KeyStatus, Role};
+use bluum_hooks_shared::api::{ApiKey, KeyStatus, List, Role};
 use bluum_hooks_shared::error::ErrorCode;
 use bluum_hooks_shared::id::{InvestorId, KeyId, TenantId};
 
 use super::answer::{self, Answer};
 use super::auth::Caller;
 use super::idempotency::{Asked, Telling, change_and_tell, no_room};
-use super::query::Query;
+use super::openapi::requests;
+use super::path::Path;
+use super::query::{Query, Window};
 use super::{Api, Shared, body, list, to_the_end};
 use crate::credentials::NewKey;
 use crate::fields::Fields;
 use crate::invalid::Invalid;
 use crate::store::{Change, Key, Registry};
 
-/// `POST /v1/keys`: the only answer that shows the secret.
+/// Create an API key
+///
+/// The only answer that shows its secret.
+#[utoipa::path(post, path = "/v1/keys", operation_id = "create_key",
+    request_body = requests::NewKey, responses((status = 201, body = ApiKey)))]
 pub(super) async fn create(State(api): Shared, caller: Caller, request: Request) -> Answer {
     caller.operator()?;
     let asked = Asked::read(&caller, request, body::SMALL).await?;
@@ -81,7 +87,12 @@ fn read(body: &[u8], caller: &Caller, registry: &Registry) -> Result<NewKey, Inv
     Ok(NewKey { role, tenant, investor_id, livemode, name })
 }
 
-/// `GET /v1/keys`
+/// List API keys
+///
+/// Oldest first, revoked ones among them.
+#[utoipa::path(get, path = "/v1/keys", operation_id = "list_keys",
+    params(Window, ("starting_after" = Option<KeyId>, Query), ("tenant" = Option<TenantId>, Query)),
+    responses((status = 200, body = List<ApiKey>)))]
 pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer {
     caller.operator()?;
     let mut query = Query::new(&uri)?;
@@ -96,13 +107,21 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
     Ok(list::window(&uri, keys.map(|key| to_api(key)), window))
 }
 
-/// `GET /v1/keys/{id}`
+/// Get an API key
+///
+/// Without its secret.
+#[utoipa::path(get, path = "/v1/keys/{id}", operation_id = "get_key",
+    params(("id" = KeyId, Path)), responses((status = 200, body = ApiKey)))]
 pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     caller.operator()?;
     Ok(answer::json(StatusCode::OK, &find(&api, &id)?))
 }
 
-/// `DELETE /v1/keys/{id}`: revokes it; a key is never forgotten.
+/// Revoke an API key
+///
+/// It opens nothing any more, and is never forgotten.
+#[utoipa::path(delete, path = "/v1/keys/{id}", operation_id = "revoke_key",
+    params(("id" = KeyId, Path)), responses((status = 200, body = ApiKey)))]
 pub(super) async fn revoke(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     caller.operator()?;
     let key = find(&api, &id)?;

@@ -17,6 +17,8 @@ mod idempotency;
 mod keys;
 pub mod limit;
 mod list;
+mod openapi;
+mod path;
 mod query;
 mod replays;
 mod secrets;
@@ -30,20 +32,22 @@ mod webhooks;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::{Extension, Router};
 use bluum_hooks_shared::error::ErrorCode;
 use bluum_hooks_shared::header::REQUEST_ID;
 use bluum_hooks_shared::id::RequestId;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, debug, info_span};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use self::error::ApiError;
 use self::limit::Limiter;
+use self::openapi::Document;
 use crate::acceptor::Acceptor;
 use crate::config::Limits;
 use crate::context::Context;
@@ -64,39 +68,46 @@ pub struct Api {
 
 type Shared = State<Arc<Api>>;
 
-/// Every route there is.
+/// Every route there is. Its method and its path stand at its handler, with what
+/// `GET /v1/openapi.json` says of it.
 pub fn router(api: Arc<Api>) -> Router {
-    Router::new()
-        .route("/v1/events", get(events::list).post(events::publish))
-        .route("/v1/events/batch", post(events::publish_batch))
-        .route("/v1/events/stream", get(stream::open))
-        .route("/v1/events/{id}", get(events::show))
-        .route("/v1/events/{id}/deliveries", get(deliveries::of_event))
-        .route("/v1/webhooks", get(webhooks::list).post(webhooks::create))
-        .route("/v1/webhooks/event-types", get(event_types::list))
-        .route(
-            "/v1/webhooks/{id}",
-            get(webhooks::show).patch(webhooks::update).delete(webhooks::delete),
-        )
-        .route("/v1/webhooks/{id}/secrets", post(secrets::rotate))
-        .route("/v1/webhooks/{id}/deliveries", get(deliveries::of_webhook))
-        .route("/v1/webhooks/{id}/test", post(test_events::send))
-        .route("/v1/webhooks/{id}/replay", post(replays::many))
-        .route("/v1/webhooks/{id}/replays", get(replays::list))
-        .route("/v1/replays/{id}", get(replays::show).delete(replays::cancel))
-        .route("/v1/deliveries/{id}", get(deliveries::show))
-        .route("/v1/deliveries/{id}/replay", post(replays::one))
-        .route("/v1/tenants", get(tenants::list).post(tenants::create))
-        .route("/v1/tenants/{id}", get(tenants::show))
-        .route("/v1/keys", get(keys::list).post(keys::create))
-        .route("/v1/keys/{id}", delete(keys::revoke).get(keys::show))
+    // These need a key.
+    let (keyed, keyed_description) = OpenApiRouter::new()
+        .routes(routes!(events::list, events::publish))
+        .routes(routes!(events::publish_batch))
+        .routes(routes!(stream::open))
+        .routes(routes!(events::show))
+        .routes(routes!(deliveries::of_event))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(event_types::list))
+        .routes(routes!(webhooks::show, webhooks::update, webhooks::delete))
+        .routes(routes!(secrets::rotate))
+        .routes(routes!(deliveries::of_webhook))
+        .routes(routes!(test_events::send))
+        .routes(routes!(replays::many))
+        .routes(routes!(replays::list))
+        .routes(routes!(replays::show, replays::cancel))
+        .routes(routes!(deliveries::show))
+        .routes(routes!(replays::one))
+        .routes(routes!(tenants::list, tenants::create))
+        .routes(routes!(tenants::show))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::show, keys::revoke))
+        .split_for_parts();
+    // These need none.
+    let (open, open_description) = OpenApiRouter::new()
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(openapi::show))
+        .split_for_parts();
+    let document = Document::new(keyed_description, open_description);
+    keyed
         .method_not_allowed_fallback(unknown_method)
-        // What stands above needs a key, what stands below needs none.
         .route_layer(middleware::from_fn_with_state(Arc::clone(&api), limit::admit))
-        .route("/healthz", get(health::live))
-        .route("/readyz", get(health::ready))
+        .merge(open)
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_method)
+        .layer(Extension(document))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), head::check))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), name_request))

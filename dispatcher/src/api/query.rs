@@ -6,8 +6,14 @@ use std::str::FromStr;
 
 use axum::http::Uri;
 use bluum_hooks_shared::api::{DEFAULT_LIMIT, MAX_LIMIT};
+use bluum_hooks_shared::catalogue;
 use bluum_hooks_shared::error::ErrorCode;
+use bluum_hooks_shared::openapi::keywords;
+use bluum_hooks_shared::time::Timestamp;
+use serde_json::json;
 use url::form_urlencoded;
+use utoipa::IntoParams;
+use utoipa::openapi::{RefOr, Schema};
 
 use crate::config::Limits;
 use crate::invalid::Invalid;
@@ -17,9 +23,14 @@ use crate::invalid::Invalid;
 pub(super) struct Query(BTreeMap<String, String>);
 
 /// The part of a list that was asked for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Window {
+    /// Most items on the page.
+    #[param(required = false, schema_with = limit)]
     pub(super) limit: u32,
+    /// How many items to leave out before the page.
+    #[param(required = false, schema_with = offset)]
     pub(super) offset: u32,
 }
 
@@ -41,6 +52,37 @@ pub(super) fn check(uri: &Uri, limits: &Limits) -> Result<(), Invalid> {
         }
     }
     Ok(())
+}
+
+fn limit() -> RefOr<Schema> {
+    let limit = json!({
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MAX_LIMIT,
+        "default": DEFAULT_LIMIT,
+    });
+    keywords(limit)
+}
+
+fn offset() -> RefOr<Schema> {
+    let most = Limits::default().offset;
+    keywords(json!({"type": "integer", "minimum": 0, "maximum": most, "default": 0}))
+}
+
+/// `since` and `until`.
+#[derive(Debug, Clone, Copy, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Period {
+    pub(super) since: Option<Timestamp>,
+    pub(super) until: Option<Timestamp>,
+}
+
+/// Goes on only if there is such an event type.
+pub(super) fn known_event(name: Option<&str>) -> Result<(), Invalid> {
+    match name.filter(|name| catalogue::find(name).is_none()) {
+        Some(unknown) => Err(Invalid::unknown_event(unknown)),
+        None => Ok(()),
+    }
 }
 
 impl Query {
@@ -81,6 +123,18 @@ impl Query {
         let limit = self.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
         let offset = self.number("offset", 0..=u32::MAX)?.unwrap_or(0);
         Ok(Window { limit, offset })
+    }
+
+    /// `since` and `until`.
+    pub(super) fn period(&mut self) -> Result<Period, Invalid> {
+        Ok(Period { since: self.parsed("since")?, until: self.parsed("until")? })
+    }
+
+    /// `event`: the name of one of the types there are.
+    pub(super) fn event(&mut self) -> Result<Option<String>, Invalid> {
+        let name = self.text("event");
+        known_event(name.as_deref())?;
+        Ok(name)
     }
 
     fn number(

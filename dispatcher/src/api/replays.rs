@@ -2,25 +2,33 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
-use bluum_hooks_shared::api::{DeliveryStatus, Replay};
+use bluum_hooks_shared::api::{Delivery, DeliveryStatus, List, Replay, ReplayStatus};
 use bluum_hooks_shared::error::ErrorCode;
-use bluum_hooks_shared::id::ReplayId;
+use bluum_hooks_shared::id::{DeliveryId, ReplayId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 
 use super::answer::{self, Answer};
 use super::auth::Caller;
 use super::idempotency::{Asked, Telling, change_and_tell};
-use super::query::Query;
-use super::{Api, Shared, body, deliveries, events, list, to_the_end, webhooks};
+use super::openapi::requests::{NewReplay, Nothing};
+use super::path::Path;
+use super::query::{Query, Window, known_event};
+use super::{Api, Shared, body, deliveries, list, to_the_end, webhooks};
 use crate::context::Context;
 use crate::fields::Fields;
 use crate::invalid::Invalid;
 use crate::policy::state::ParkReason;
-use crate::store::{self, Change, Registry, ReplayFilter};
+use crate::store::{self, Change, Registry, ReplayFilter, StoreError};
 
-/// `POST /v1/deliveries/{id}/replay`: a finished delivery is owed again.
+/// Replay a delivery
+///
+/// One that was delivered or parked is owed again: its attempts begin anew, at once, or behind what
+/// is under way about the same object.
+#[utoipa::path(post, path = "/v1/deliveries/{id}/replay", operation_id = "replay_delivery",
+    params(("id" = DeliveryId, Path)), request_body = Option<Nothing>,
+    responses((status = 202, body = Delivery)))]
 pub(super) async fn one(
     State(api): Shared,
     caller: Caller,
@@ -50,7 +58,14 @@ pub(super) async fn one(
     asked.tell(&api, telling, render, write).await
 }
 
-/// `POST /v1/webhooks/{id}/replay`: what is parked, or was delivered, is owed again.
+/// Replay a webhook's deliveries
+///
+/// What is parked, or was delivered, is owed again, in the order of the sequence numbers. It goes
+/// on by itself, also after a restart; `GET /v1/replays/{id}` says how far it is. A dry run only
+/// counts, and is answered with 200.
+#[utoipa::path(post, path = "/v1/webhooks/{id}/replay", operation_id = "replay_webhook",
+    params(("id" = WebhookId, Path)), request_body = Option<NewReplay>,
+    responses((status = 200, body = Replay), (status = 202, body = Replay)))]
 pub(super) async fn many(
     State(api): Shared,
     caller: Caller,
@@ -130,10 +145,8 @@ fn reason(fields: &mut Fields<'_>, delivered: bool) -> Result<Option<ParkReason>
 
 fn event_name(fields: &mut Fields<'_>) -> Result<Option<String>, Invalid> {
     let name: Option<String> = fields.optional("event", "the name of an event type")?;
-    match name.as_deref().filter(|name| !events::is_known(name)) {
-        None => Ok(name),
-        Some(unknown) => Err(Invalid::unknown_event(unknown)),
-    }
+    known_event(name.as_deref())?;
+    Ok(name)
 }
 
 fn time(fields: &mut Fields<'_>, name: &str) -> Result<Option<Timestamp>, Invalid> {
@@ -144,14 +157,19 @@ fn time(fields: &mut Fields<'_>, name: &str) -> Result<Option<Timestamp>, Invali
     })
 }
 
-/// `GET /v1/webhooks/{id}/replays`: newest first.
+/// List a webhook's replays
+///
+/// Newest first. A webhook that was set active again has one for what was parked meanwhile.
+#[utoipa::path(get, path = "/v1/webhooks/{id}/replays", operation_id = "list_replays",
+    params(("id" = WebhookId, Path), Window, ("starting_after" = Option<ReplayId>, Query)),
+    responses((status = 200, body = List<Replay>)))]
 pub(super) async fn list(
     State(api): Shared,
     caller: Caller,
     Path(id): Path<String>,
     uri: Uri,
 ) -> Answer {
-    let webhook = webhooks::find_even_deleted(&api, &caller, &id, "id")?;
+    let webhook = webhooks::find(&api, &caller, &id, "id")?;
     let mut query = Query::new(&uri)?;
     let window = query.window()?;
     let after: Option<ReplayId> = query.parsed("starting_after")?;
@@ -164,27 +182,35 @@ pub(super) async fn list(
     Ok(list::window(&uri, replays.map(|replay| replay.to_api(livemode)), window))
 }
 
-/// `GET /v1/replays/{id}`: how far it is.
+/// Get a replay
+///
+/// How far it is.
+#[utoipa::path(get, path = "/v1/replays/{id}", operation_id = "get_replay",
+    params(("id" = ReplayId, Path)), responses((status = 200, body = Replay)))]
 pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     Ok(answer::json(StatusCode::OK, &find(&api, &caller, &id)?))
 }
 
-/// `DELETE /v1/replays/{id}`: ends it; what it has replayed stays so.
+/// Cancel a replay
+///
+/// What it has replayed stays so. One that has ended is answered as it is.
+#[utoipa::path(delete, path = "/v1/replays/{id}", operation_id = "cancel_replay",
+    params(("id" = ReplayId, Path)), responses((status = 200, body = Replay), (status = 409)))]
 pub(super) async fn cancel(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
-    let id = find(&api, &caller, &id)?.id.ok_or_else(|| Invalid::not_found("id"))?;
+    let replay = find(&api, &caller, &id)?;
     let Context { store, clock, .. } = api.context.clone();
-    let change = Change::CancelReplay(id);
-    let write = async move { store.change(change, None, clock.now()).await };
-    let canceled = to_the_end(write).await?.map_err(|failure| match failure {
-        store::StoreError::Declined => Invalid::request(
-            ErrorCode::StateConflict,
-            "This replay has ended, or it is the release of a webhook that was enabled: set the \
-             webhook 'inactive' to stop that.",
-        )
-        .into(),
-        failure => super::error::ApiError::from(failure),
-    })?;
-    Ok(answer::json(StatusCode::OK, &shown(&canceled, id)))
+    let cancel = Change::CancelReplay(replay.id.ok_or_else(|| Invalid::not_found("id"))?);
+    let canceled = to_the_end(async move { store.change(cancel, None, clock.now()).await }).await?;
+    let replay = find(&api, &caller, &id)?;
+    match canceled {
+        Err(StoreError::Declined) if replay.status == ReplayStatus::Running => {
+            let message = "This replay releases what was parked while its webhook was stopped. Set \
+                           the webhook 'inactive' to end it.";
+            Err(Invalid::request(ErrorCode::StateConflict, message).into())
+        }
+        Ok(_) | Err(StoreError::Declined) => Ok(answer::json(StatusCode::OK, &replay)),
+        Err(failure) => Err(failure.into()),
+    }
 }
 
 /// A replay that is the caller's to see.

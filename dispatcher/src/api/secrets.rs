@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use bluum_hooks_shared::api;
 use bluum_hooks_shared::error::ErrorCode;
+use bluum_hooks_shared::id::WebhookId;
 
 use super::answer::Answer;
 use super::auth::Caller;
 use super::idempotency::{Asked, Telling, change_and_tell};
+use super::openapi::requests::RotateSecret;
+use super::path::Path;
 use super::replays::object;
 use super::webhooks::{find, new_private_key, new_secret, with_secret};
 use super::{Shared, body};
@@ -16,10 +20,15 @@ use crate::invalid::Invalid;
 use crate::store::{Change, Edit, Edited, MAX_SECRETS};
 
 const DEFAULT_OVERLAP_SECONDS: u32 = 24 * 60 * 60;
-const MAX_OVERLAP_SECONDS: u32 = 7 * 24 * 60 * 60;
+pub(super) const MAX_OVERLAP_SECONDS: u32 = 7 * 24 * 60 * 60;
 
-/// `POST /v1/webhooks/{id}/secrets`: a new secret, shown in this answer alone, and a new key pair
-/// if the webhook has one. The old ones sign beside them until the overlap ends.
+/// Rotate a webhook's secret
+///
+/// The new secret is shown in this answer alone; a webhook with a key pair gets a new pair too. The
+/// old ones sign beside them until the overlap ends. Without a body, a day.
+#[utoipa::path(post, path = "/v1/webhooks/{id}/secrets", operation_id = "rotate_secret",
+    params(("id" = WebhookId, Path)), request_body = Option<RotateSecret>,
+    responses((status = 201, body = api::Webhook)))]
 pub(super) async fn rotate(
     State(api): Shared,
     caller: Caller,
@@ -55,7 +64,7 @@ fn too_many() -> String {
 fn overlap(body: &[u8]) -> Result<Duration, Invalid> {
     const NAME: &str = "overlap_seconds";
     let mut fields = object(body)?;
-    let seconds: Option<u32> = fields.optional(NAME, "a whole number")?;
+    let seconds: Option<u32> = fields.whole(NAME)?;
     fields.finish(&[NAME])?;
     let seconds = seconds.unwrap_or(DEFAULT_OVERLAP_SECONDS);
     if seconds > MAX_OVERLAP_SECONDS {

@@ -10,10 +10,10 @@ use bluum_hooks_shared::catalogue::Pattern;
 use bluum_hooks_shared::error::ErrorCode;
 use bluum_hooks_shared::id::WebhookId;
 use bluum_hooks_shared::time::Timestamp;
-use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::duration;
-use crate::fields::Fields;
+use crate::fields::{self, Fields};
 use crate::invalid::Invalid;
 use crate::policy::retry::RetrySchedule;
 use crate::publish::Addressee;
@@ -21,12 +21,12 @@ use crate::store::WebhookDraft;
 use crate::transport::Targets;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
-const MAX_TIMEOUT_SECONDS: u32 = 60;
+pub(super) const MAX_TIMEOUT_SECONDS: u32 = 60;
 const DEFAULT_IN_FLIGHT: u32 = 32;
-const MAX_IN_FLIGHT: u32 = 256;
-const MAX_PATTERNS: usize = 100;
-const MAX_TEXT: usize = 1024;
-const MAX_ENTRIES: usize = 50;
+pub(super) const MAX_IN_FLIGHT: u32 = 256;
+pub(super) const MAX_PATTERNS: usize = 100;
+pub(super) const MAX_TEXT: usize = 1024;
+pub(super) const MAX_ENTRIES: usize = 50;
 
 const FIELDS: &[&str] = &[
     "url",
@@ -45,7 +45,7 @@ const FIELDS: &[&str] = &[
 ];
 
 /// Headers that are ours, or that belong to the connection.
-const RESERVED: &[&str] = &[
+pub(super) const RESERVED: &[&str] = &[
     "connection",
     "content-encoding",
     "content-length",
@@ -187,6 +187,10 @@ fn event_type_names(fields: &mut Fields<'_>) -> Result<Option<Vec<String>>, Inva
                        webhook, rename it to 'eventTypeNames'.";
         return Err(Invalid::field(ErrorCode::MissingField, NAME, message));
     }
+    if fields.has(NAME) && fields.has("event_type_names") {
+        let message = "'event_type_names' is another name of 'eventTypeNames'; send one of them.";
+        return Err(Invalid::field(ErrorCode::Validation, NAME, message));
+    }
     let kind = "an array of event type names";
     let names: Option<Vec<String>> = match fields.optional(NAME, kind)? {
         Some(names) => Some(names),
@@ -207,13 +211,17 @@ fn event_type_names(fields: &mut Fields<'_>) -> Result<Option<Vec<String>>, Inva
     Ok(Some(names))
 }
 
+fn is_long(text: &str) -> bool {
+    text.chars().count() > MAX_TEXT
+}
+
 fn text(fields: &mut Fields<'_>, name: &str) -> Result<Option<Option<String>>, Invalid> {
     if !fields.has(name) {
         return Ok(None);
     }
     let text: Option<String> = fields.optional(name, "a string")?;
-    if text.as_ref().is_some_and(|text| text.len() > MAX_TEXT) {
-        let message = format!("'{name}' may have {MAX_TEXT} bytes.");
+    if text.as_ref().is_some_and(|text| is_long(text)) {
+        let message = format!("'{name}' may have {MAX_TEXT} characters.");
         return Err(Invalid::field(ErrorCode::Validation, name, message));
     }
     Ok(Some(text))
@@ -258,7 +266,7 @@ fn number(
     if !fields.has(name) {
         return Ok(None);
     }
-    let number: u32 = fields.optional(name, "a whole number")?.unwrap_or(default);
+    let number: u32 = fields.whole(name)?.unwrap_or(default);
     if !(1..=max).contains(&number) {
         let message = format!("'{name}' must be from 1 to {max}.");
         return Err(Invalid::field(ErrorCode::Validation, name, message));
@@ -275,25 +283,22 @@ fn ed25519(fields: &mut Fields<'_>) -> Result<Option<bool>, Invalid> {
     Ok(Some(fields.optional(NAME, "true or false")?.unwrap_or_default()))
 }
 
-/// Seconds, or text such as `5m`.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Wait {
-    Seconds(u64),
-    Text(String),
-}
-
 fn retry_schedule(fields: &mut Fields<'_>) -> Result<Option<Option<RetrySchedule>>, Invalid> {
     const NAME: &str = "retry_schedule";
     if !fields.has(NAME) {
         return Ok(None);
     }
     let kind = "an array of seconds, or of texts such as '5m'";
-    let Some(waits) = fields.optional::<Vec<Wait>>(NAME, kind)? else { return Ok(Some(None)) };
+    let Some(waits) = fields.optional::<Vec<Box<RawValue>>>(NAME, kind)? else {
+        return Ok(Some(None));
+    };
     let invalid = |message: String| Invalid::field(ErrorCode::Validation, NAME, message);
-    let waits = waits.into_iter().map(|wait| match wait {
-        Wait::Seconds(seconds) => Ok(Duration::from_secs(seconds)),
-        Wait::Text(text) => duration::parse(&text).map_err(invalid),
+    let waits = waits.iter().map(|wait| match serde_json::from_str::<String>(wait.get()) {
+        Ok(text) => duration::parse(&text).map_err(invalid),
+        Err(_) => match fields::whole(wait.get()) {
+            Some(seconds) => Ok(Duration::from_secs(seconds.into())),
+            None => Err(invalid(format!("'{NAME}' must be {kind}."))),
+        },
     });
     let schedule = RetrySchedule::new(waits.collect::<Result<_, _>>()?);
     schedule.map(|schedule| Some(Some(schedule))).map_err(|error| invalid(format!("{error}.")))
@@ -308,10 +313,11 @@ fn entries(
     }
     let kind = "an object of strings";
     let entries: BTreeMap<String, String> = fields.optional(name, kind)?.unwrap_or_default();
-    let long = entries.iter().any(|(key, value)| key.len().max(value.len()) > MAX_TEXT);
+    let long = entries.iter().any(|(key, value)| is_long(key) || is_long(value));
     if long || entries.len() > MAX_ENTRIES {
-        let message =
-            format!("'{name}' may have {MAX_ENTRIES} entries of {MAX_TEXT} bytes each at most.");
+        let message = format!(
+            "'{name}' may have {MAX_ENTRIES} entries of {MAX_TEXT} characters each at most."
+        );
         return Err(Invalid::field(ErrorCode::Validation, name, message));
     }
     Ok(Some(entries))

@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use bluum_hooks_shared::id::EventId;
+use bluum_hooks_shared::id::{EventId, TenantId};
 use bluum_hooks_shared::time::Timestamp;
 use bytes::Bytes;
 use futures_util::stream;
@@ -20,9 +20,9 @@ use tokio::sync::watch;
 use super::answer::{self, Answer};
 use super::auth::Caller;
 use super::error::ApiError;
+use super::openapi::requests::EventName;
 use super::query::Query;
 use super::{Api, Shared, events};
-use crate::invalid::Invalid;
 use crate::store::{Cursor, EventFilter, Page, StoredEvent};
 
 /// Events read at once.
@@ -32,16 +32,23 @@ const PAGE: u32 = 100;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// `GET /v1/events/stream`: from the beginning, or on from `Last-Event-ID` or `starting_after`.
+/// Stream events
+///
+/// The list of events, and then each as it is accepted, as server-sent events: `id` is the event's
+/// id, `event` its type, `data` the event. From the beginning, or on from `Last-Event-ID` or
+/// `starting_after`.
+#[utoipa::path(get, path = "/v1/events/stream", operation_id = "stream_events",
+    params(("event" = Option<EventName>, Query), ("since" = Option<Timestamp>, Query),
+        ("starting_after" = Option<EventId>, Query), ("tenant" = Option<TenantId>, Query),
+        ("Last-Event-ID" = Option<EventId>, Header)),
+    responses((status = 200, body = String, content_type = "text/event-stream",
+        example = "id: evt_01kv5v1cak0000000000000007\nevent: order.filled\ndata: {…}\n\n")))]
 pub(super) async fn open(State(api): Shared, caller: Caller, request: Request) -> Answer {
     let mut query = Query::new(request.uri())?;
-    let (tenant, event) = (query.text("tenant"), query.text("event"));
+    let (tenant, event) = (query.text("tenant"), query.event()?);
     let (since, starting_after) = (query.parsed("since")?, query.text("starting_after"));
     query.finish()?;
     let addressee = caller.acts_for(tenant.as_deref(), &api.context.store.registry())?;
-    if let Some(unknown) = event.as_deref().filter(|name| !events::is_known(name)) {
-        return Err(Invalid::unknown_event(unknown).into());
-    }
     let resumed = request.headers().get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
     let after = match (resumed, starting_after.as_deref()) {
         (Some(id), _) => Some(events::find(&api, &caller, id, "Last-Event-ID").await?.id),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
 use bluum_hooks_shared::api;
 use bluum_hooks_shared::error::ErrorCode;
@@ -11,15 +11,21 @@ use bluum_hooks_shared::id::TenantId;
 use super::answer::{self, Answer};
 use super::auth::Caller;
 use super::idempotency::{Asked, Telling, change_and_tell};
-use super::query::Query;
+use super::openapi::requests::NewTenant;
+use super::path::Path;
+use super::query::{Query, Window};
 use super::{Shared, body, list};
 use crate::fields::Fields;
 use crate::invalid::Invalid;
 use crate::store::{Change, Tenant};
 
-const MAX_NAME: usize = 255;
+pub(super) const MAX_NAME: usize = 255;
 
-/// `POST /v1/tenants`
+/// Create a tenant
+///
+/// A partner; its keys come from `POST /v1/keys`.
+#[utoipa::path(post, path = "/v1/tenants", operation_id = "create_tenant",
+    request_body = NewTenant, responses((status = 201, body = api::Tenant)))]
 pub(super) async fn create(State(api): Shared, caller: Caller, request: Request) -> Answer {
     caller.operator()?;
     let asked = Asked::read(&caller, request, body::SMALL).await?;
@@ -31,8 +37,8 @@ pub(super) async fn create(State(api): Shared, caller: Caller, request: Request)
     let metadata: Option<BTreeMap<String, String>> =
         fields.optional("metadata", "an object of strings")?;
     fields.finish(&["name", "metadata"])?;
-    if name.trim().is_empty() || name.len() > MAX_NAME {
-        let message = format!("'name' must have 1 to {MAX_NAME} bytes.");
+    if name.trim().is_empty() || name.chars().count() > MAX_NAME {
+        let message = format!("'name' must have 1 to {MAX_NAME} characters.");
         return Err(Invalid::field(ErrorCode::Validation, "name", message).into());
     }
     let now = api.context.clock.now();
@@ -44,7 +50,12 @@ pub(super) async fn create(State(api): Shared, caller: Caller, request: Request)
     change_and_tell(&api, asked, telling, change, move |_| answer.clone()).await
 }
 
-/// `GET /v1/tenants`
+/// List tenants
+///
+/// Oldest first.
+#[utoipa::path(get, path = "/v1/tenants", operation_id = "list_tenants",
+    params(Window, ("starting_after" = Option<TenantId>, Query)),
+    responses((status = 200, body = api::List<api::Tenant>)))]
 pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer {
     caller.operator()?;
     let mut query = Query::new(&uri)?;
@@ -56,7 +67,11 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
     Ok(list::window(&uri, tenants.map(|tenant| to_api(tenant)), window))
 }
 
-/// `GET /v1/tenants/{id}`
+/// Get a tenant
+///
+/// By its id.
+#[utoipa::path(get, path = "/v1/tenants/{id}", operation_id = "get_tenant",
+    params(("id" = TenantId, Path)), responses((status = 200, body = api::Tenant)))]
 pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     caller.operator()?;
     let id: TenantId = id.parse().map_err(|error| Invalid::id("id", &error))?;

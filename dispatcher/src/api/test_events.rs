@@ -1,8 +1,10 @@
 //! Test events: an example of a type, to one webhook alone, signed and delivered like any other.
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use bluum_hooks_shared::catalogue::{self, CATALOGUE, EventType};
 use bluum_hooks_shared::error::ErrorCode;
+use bluum_hooks_shared::event::Event;
+use bluum_hooks_shared::id::WebhookId;
 use serde_json::value::RawValue;
 
 use super::answer::Answer;
@@ -10,14 +12,21 @@ use super::auth::Caller;
 use super::error::ApiError;
 use super::event_types::EXAMPLE_INVESTOR;
 use super::idempotency::Asked;
+use super::openapi::requests::SendTestEvent;
+use super::path::Path;
 use super::replays::object;
 use super::{Shared, body, events, webhooks};
 use crate::invalid::Invalid;
 use crate::publish::{self, Addressee, Publication};
 use crate::store::{Audience, NewEvent, Webhook};
 
-/// `POST /v1/webhooks/{id}/test`: whatever the webhook subscribes to. Without `event`, a type that
-/// it does.
+/// Send a test event
+///
+/// An example of a type, to this webhook alone, whatever it subscribes to; without `event`, of a
+/// type that it does. In production only of a type about the delivery system.
+#[utoipa::path(post, path = "/v1/webhooks/{id}/test", operation_id = "send_test_event",
+    params(("id" = WebhookId, Path)), request_body = Option<SendTestEvent>,
+    responses((status = 202, body = Event)))]
 pub(super) async fn send(
     State(api): Shared,
     caller: Caller,

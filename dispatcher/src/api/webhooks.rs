@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
-use bluum_hooks_shared::api::{self, Deleted};
+use bluum_hooks_shared::api::{self, Deleted, List};
 use bluum_hooks_shared::asymmetric::{PrivateKey, SEED_BYTES};
+use bluum_hooks_shared::error::ErrorCode;
 use bluum_hooks_shared::id::{TenantId, WebhookId};
 use bluum_hooks_shared::secret::Secret;
 use bluum_hooks_shared::time::Timestamp;
@@ -16,7 +17,9 @@ use super::answer::{self, Answer};
 use super::auth::Caller;
 use super::error::ApiError;
 use super::idempotency::{Asked, Telling, change_and_tell, no_room};
-use super::query::Query;
+use super::openapi::requests::{NewWebhook, WebhookChanges};
+use super::path::Path;
+use super::query::{Query, Window};
 use super::settings::{self, Settings};
 use super::{Api, Shared, body, list, to_the_end};
 use crate::context::Context;
@@ -25,7 +28,11 @@ use crate::invalid::Invalid;
 use crate::notice;
 use crate::store::{Change, Edit, Edited, Registry, StoreError, Webhook, WebhookSecret};
 
-/// `POST /v1/webhooks`: the only answer, beside rotation, that shows a secret.
+/// Create a webhook
+///
+/// The only answer, beside rotation, that shows a secret.
+#[utoipa::path(post, path = "/v1/webhooks", operation_id = "create_webhook",
+    request_body = NewWebhook, responses((status = 201, body = api::Webhook)))]
 pub(super) async fn create(State(api): Shared, caller: Caller, request: Request) -> Answer {
     caller.not_an_investor()?;
     let asked = Asked::read(&caller, request, body::SMALL).await?;
@@ -80,7 +87,13 @@ pub(super) fn new_private_key(api: &Api) -> PrivateKey {
     PrivateKey::from_seed(&seed)
 }
 
-/// `GET /v1/webhooks`: oldest first; an operator sees all tenants' unless it names one.
+/// List webhooks
+///
+/// Oldest first; an operator sees all tenants' unless it names one.
+#[utoipa::path(get, path = "/v1/webhooks", operation_id = "list_webhooks",
+    params(Window, ("starting_after" = Option<WebhookId>, Query),
+        ("tenant" = Option<TenantId>, Query)),
+    responses((status = 200, body = List<api::Webhook>)))]
 pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer {
     caller.not_an_investor()?;
     let mut query = Query::new(&uri)?;
@@ -103,13 +116,22 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
     Ok(list::window(&uri, webhooks.map(|webhook| webhook.to_api(now)), window))
 }
 
-/// `GET /v1/webhooks/{id}`
+/// Get a webhook
+///
+/// Without its secret.
+#[utoipa::path(get, path = "/v1/webhooks/{id}", operation_id = "get_webhook",
+    params(("id" = WebhookId, Path)), responses((status = 200, body = api::Webhook)))]
 pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     let webhook = find(&api, &caller, &id, "id")?;
     Ok(answer::json(StatusCode::OK, &webhook.to_api(api.context.clock.now())))
 }
 
-/// `PATCH /v1/webhooks/{id}`: what is named changes, `null` resets.
+/// Change a webhook
+///
+/// What is named changes, `null` resets.
+#[utoipa::path(patch, path = "/v1/webhooks/{id}", operation_id = "update_webhook",
+    params(("id" = WebhookId, Path)), request_body = WebhookChanges,
+    responses((status = 200, body = api::Webhook)))]
 pub(super) async fn update(
     State(api): Shared,
     caller: Caller,
@@ -119,6 +141,10 @@ pub(super) async fn update(
     let webhook = find(&api, &caller, &id, "id")?;
     let body = body::read(request, body::SMALL).await?;
     let fields = Fields::parse(&body)?;
+    if fields.has("tenant") {
+        let message = "A webhook stays its tenant's: 'tenant' cannot be changed.";
+        return Err(Invalid::field(ErrorCode::Validation, "tenant", message).into());
+    }
     let settings = Settings::read(fields, webhook.settings.livemode, &api.targets)?;
     let Context { clock, random, .. } = &api.context;
     let (now, random) = (clock.now(), Arc::clone(random));
@@ -133,7 +159,11 @@ pub(super) async fn update(
     Ok(answer::json(StatusCode::OK, &changed.to_api(now)))
 }
 
-/// `DELETE /v1/webhooks/{id}`: what it is owed is parked.
+/// Delete a webhook
+///
+/// What it is owed is parked.
+#[utoipa::path(delete, path = "/v1/webhooks/{id}", operation_id = "delete_webhook",
+    params(("id" = WebhookId, Path)), responses((status = 200, body = Deleted)))]
 pub(super) async fn delete(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     let webhook = find(&api, &caller, &id, "id")?;
     let now = api.context.clock.now();
