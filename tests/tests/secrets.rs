@@ -263,6 +263,49 @@ async fn rekey_seals_everything_with_the_new_key() {
     assert_eq!(verify(&delivered(&partner, &sink).await, [&webhook.secret]), [true]);
 }
 
+/// An answer that shows a secret is kept for whoever asks again, and kept sealed.
+#[tokio::test]
+async fn kept_answers_show_no_secret_and_outlive_a_new_key() {
+    let mut daemon = Daemon::start();
+    let (_, partner, webhook) = joined(&daemon).await;
+    let url = "http://127.0.0.1:9/";
+    let url = json!({"url": url, "eventTypeNames": ["*"], "tenant": partner.tenant});
+    let calls = [
+        ("/v1/webhooks".to_owned(), url, "secret"),
+        (format!("/v1/webhooks/{}/secrets", webhook.id), json!({}), "secret"),
+        ("/v1/keys".to_owned(), json!({"role": "operator"}), "api_secret"),
+    ]
+    .map(|(path, body, secret)| {
+        let call = Call::post(&path, body.to_string()).header("idempotency-key", &path);
+        (call, secret)
+    });
+    let mut first = Vec::new();
+    for (call, secret) in &calls {
+        let answer = partner.operator.send(call.clone()).await;
+        let shown = text(&answer.must_be(201), secret).to_owned();
+        let plain = shown.strip_prefix("whsec_").unwrap_or(&shown).to_owned();
+        assert!(!stored(&daemon, plain.as_bytes()), "{} is kept as it is", call.path);
+        if let Ok(bytes) = BASE64_STANDARD.decode(&plain) {
+            assert!(!stored(&daemon, &bytes), "{} is kept in bytes", call.path);
+        }
+        first.push(answer.body);
+    }
+    daemon.kill();
+    let (url, old, new) = (daemon.url(), key_file(&daemon), daemon.folder().join("new.key"));
+    let name = new.display().to_string();
+    let old_id = key_id(&old);
+    binary::run(&["secrets", "rekey", "--database", &url, "--new-key-file", &name]).must_exit(0);
+    assert!(!stored(&daemon, old_id.as_bytes()), "something is still sealed with the old key");
+    std::fs::rename(&new, &old).unwrap();
+    daemon.restart();
+    for ((call, _), first) in calls.into_iter().zip(first) {
+        let again = daemon.operator().send(call).await;
+        assert_eq!(again.header("idempotency-replayed"), Some("true"));
+        assert_eq!(again.body, first);
+    }
+    daemon.audit();
+}
+
 /// With every log on, and through every place that holds a secret: made, rotated, signed with, read
 /// back at the start.
 #[tokio::test]
