@@ -18,6 +18,7 @@ pub mod daemon;
 pub mod partner;
 pub mod seed;
 pub mod sink;
+pub mod sse;
 pub mod tidy;
 pub mod wait;
 pub mod walk;

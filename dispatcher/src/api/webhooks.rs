@@ -7,6 +7,7 @@ use axum::http::{StatusCode, Uri};
 use bluum_hooks_shared::api::{self, Deleted};
 use bluum_hooks_shared::id::{TenantId, WebhookId};
 use bluum_hooks_shared::secret::Secret;
+use bluum_hooks_shared::time::Timestamp;
 use bytes::Bytes;
 
 use super::answer::{self, Answer};
@@ -110,7 +111,7 @@ pub(super) async fn update(
         settings.apply(draft);
         Some(notice::status_changed(before, draft, now, &*random))
     });
-    let changed = change(&api, webhook.settings.id, edit).await?;
+    let changed = change(&api, webhook.settings.id, edit, now).await?;
     let changed = changed.webhook(webhook.settings.id).ok_or_else(|| Invalid::not_found("id"))?;
     Ok(answer::json(StatusCode::OK, &changed.to_api()))
 }
@@ -123,16 +124,21 @@ pub(super) async fn delete(State(api): Shared, caller: Caller, Path(id): Path<St
         draft.deleted_at = Some(now);
         Some(Edited::default())
     });
-    change(&api, webhook.settings.id, edit).await?;
+    change(&api, webhook.settings.id, edit, now).await?;
     let id = webhook.settings.id.to_string();
     let deleted = Deleted { id, object: "webhook".into(), deleted: true };
     Ok(answer::json(StatusCode::OK, &deleted))
 }
 
 /// Edits a webhook. Those that park, release and tell are woken.
-async fn change(api: &Api, id: WebhookId, edit: Edit) -> Result<Arc<Registry>, ApiError> {
-    let Context { store, clock, bell, replays, arrivals, .. } = api.context.clone();
-    let (change, now) = (Change::EditWebhook(id, edit), clock.now());
+async fn change(
+    api: &Api,
+    id: WebhookId,
+    edit: Edit,
+    now: Timestamp,
+) -> Result<Arc<Registry>, ApiError> {
+    let Context { store, bell, replays, arrivals, .. } = api.context.clone();
+    let change = Change::EditWebhook(id, edit);
     let changed = to_the_end(async move {
         let changed = store.change(change, None, now).await;
         bell.ring();
