@@ -4,6 +4,8 @@
 //! They are published in the commit of what they are about. None is about a delivery of one of
 //! them, so that no failure feeds on itself.
 
+use std::collections::BTreeMap;
+
 use bluum_hooks_shared::api::{Delivery, WebhookStatus};
 use bluum_hooks_shared::event::{self, Event};
 use bluum_hooks_shared::id::{EventId, ReplayId};
@@ -30,7 +32,8 @@ pub fn status_changed(
     };
     let release = takes(webhook.status)
         .then(|| Replay::release(ReplayId::new(now, random.bits()), webhook.id, now));
-    let settings = WebhookDraft { updated_at: now, ..webhook.clone() };
+    // Headers may hold what only this webhook's receiver should see.
+    let settings = WebhookDraft { updated_at: now, headers: BTreeMap::new(), ..webhook.clone() };
     let shown: api::Webhook = Webhook::new(0, settings).to_api();
     Edited { notice: publish(name, webhook, &shown, now, random), release }
 }

@@ -79,6 +79,8 @@ async fn it_is_resumed_after_the_last_event_and_filtered() {
     assert_eq!(from_now.next().await, Some(Frame::Comment));
 
     let stranger = Partner::join(&daemon).await;
+    let foreign = publish(&stranger, 1).await.remove(0);
+    let after_foreign = format!("?tenant={}&starting_after={foreign}", partner.tenant);
     for (client, call, status, param) in [
         (&partner.api, stream("?event=order.fileld"), 400, "event"),
         (&partner.api, stream("?since=yesterday"), 400, "since"),
@@ -87,6 +89,8 @@ async fn it_is_resumed_after_the_last_event_and_filtered() {
         (&partner.api, stream("").header("last-event-id", "nonsense"), 400, "Last-Event-ID"),
         (&stranger.api, stream("").header("last-event-id", after), 404, "Last-Event-ID"),
         (&partner.operator, stream(""), 400, "tenant"),
+        (&partner.operator, stream(&after_foreign), 404, "starting_after"),
+        (&partner.operator, Call::get(format!("/v1/events{after_foreign}")), 404, "starting_after"),
     ] {
         let refused = client.send(call).await.must_be(status);
         assert_eq!(refused["error"]["param"], param, "{refused}");

@@ -44,9 +44,13 @@ pub(super) async fn open(State(api): Shared, caller: Caller, request: Request) -
     }
     let resumed = request.headers().get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
     let after = match (resumed, starting_after.as_deref()) {
-        (Some(id), _) => Some(events::find(&api, &caller, id, "Last-Event-ID").await?.id),
-        (None, Some(id)) => Some(events::find(&api, &caller, id, "starting_after").await?.id),
+        (Some(id), _) => Some((id, "Last-Event-ID")),
+        (None, Some(id)) => Some((id, "starting_after")),
         (None, None) => None,
+    };
+    let after = match after {
+        Some((id, param)) => Some(events::find_of(&api, &caller, addressee, id, param).await?),
+        None => None,
     };
     let reader = Reader {
         key: caller.key_id(),

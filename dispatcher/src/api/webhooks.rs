@@ -75,7 +75,7 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
     query.finish()?;
     let registry = api.context.store.registry();
     let after = match after {
-        Some(id) => find(&api, &caller, &id, "starting_after")?.number,
+        Some(id) => find_even_deleted(&api, &caller, &id, "starting_after")?.number,
         None => 0,
     };
     let webhooks = registry.webhooks().filter(|webhook| {
