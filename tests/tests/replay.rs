@@ -163,6 +163,7 @@ async fn what_a_stopped_webhook_missed_comes_in_order_and_before_what_is_new() {
         (&release["reason"], &release["delivery_status"]),
         (&json!("disabled"), &json!("parked"))
     );
+    assert_eq!(release["total"], 1_100, "what was there when it began");
     let release = until_progress(&partner.operator, &release, "the release", is_finished).await;
     assert!(release["replayed"].as_u64() >= Some(1_100), "{release}");
     publish(&partner, 1_300..1_400, OBJECTS, 1).await;

@@ -74,6 +74,13 @@ async fn it_is_resumed_after_the_last_event_and_filtered() {
     let events = Stream::open(&partner.operator, call).await.events(3).await;
     assert_eq!(ids(&events), [&published[1], &published[3], &published[5]].map(String::as_str));
 
+    let everything = partner.events().await;
+    let since = format!("?since={}", text(&everything[3], "timestamp"));
+    let later = partner.api.list(&format!("/v1/events{since}")).await;
+    assert!(later.len() < everything.len() && everything.ends_with(&later), "{since}: {later:?}");
+    let events = Stream::open(&partner.api, stream(&since)).await.events(later.len()).await;
+    assert_eq!(events, later);
+
     let mut from_now = Stream::open(&partner.api, stream("?since=2999-01-01T00:00:00Z")).await;
     publish(&partner, 1).await;
     assert_eq!(from_now.next().await, Some(Frame::Comment));

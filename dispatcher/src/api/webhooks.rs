@@ -21,7 +21,10 @@ use crate::context::Context;
 use crate::fields::Fields;
 use crate::invalid::Invalid;
 use crate::notice;
-use crate::store::{Change, Edit, Edited, Registry, StoreError, Webhook, WebhookSecret};
+use crate::policy::state::ParkReason;
+use crate::store::{
+    Change, Edit, Edited, Registry, Replay, ReplayFilter, StoreError, Webhook, WebhookSecret,
+};
 
 /// `POST /v1/webhooks`: the only answer, beside rotation, that shows a secret.
 pub(super) async fn create(State(api): Shared, caller: Caller, request: Request) -> Answer {
@@ -106,14 +109,26 @@ pub(super) async fn update(
     let settings = Settings::read(fields, webhook.settings.livemode, &api.targets)?;
     let Context { clock, random, .. } = &api.context;
     let (now, random) = (clock.now(), Arc::clone(random));
+    let parked = to_release(&api, &webhook).await?;
     let edit = Edit::new(move |draft| {
         let before = draft.status;
         settings.apply(draft);
-        Some(notice::status_changed(before, draft, now, &*random))
+        let mut edited = notice::status_changed(before, draft, now, &*random);
+        edited.release = edited.release.map(|release| Replay { total: parked, ..release });
+        Some(edited)
     });
     let changed = change(&api, webhook.settings.id, edit, now).await?;
     let changed = changed.webhook(webhook.settings.id).ok_or_else(|| Invalid::not_found("id"))?;
     Ok(answer::json(StatusCode::OK, &changed.to_api()))
+}
+
+/// How many deliveries would be released now.
+async fn to_release(api: &Api, webhook: &Webhook) -> Result<i64, StoreError> {
+    if webhook.stopped().is_none() {
+        return Ok(0);
+    }
+    let filter = ReplayFilter { reason: Some(ParkReason::Disabled), ..ReplayFilter::default() };
+    api.context.store.count_replay(webhook.settings.id, &filter).await
 }
 
 /// `DELETE /v1/webhooks/{id}`: what it is owed is parked.

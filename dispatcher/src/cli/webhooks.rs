@@ -54,7 +54,7 @@ pub(super) async fn run(
         }
         WebhooksCommand::Delete { id } => {
             let answer = client.delete(&query::item("/v1/webhooks", &id)).await?;
-            printer.answer(&answer, || format!("{id} deleted; what waits is parked when due"));
+            printer.answer(&answer, || format!("{id} deleted; what it is owed is parked"));
         }
         WebhooksCommand::Replay(args) => replays::begin(args, client, printer).await?,
         WebhooksCommand::Replays { id, list } => {

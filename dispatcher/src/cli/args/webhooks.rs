@@ -92,6 +92,7 @@ pub(in crate::cli) enum WebhooksCommand {
     /// Change a webhook; what is not named stays
     #[command(after_help = "Examples:
   bluum-hooks webhooks update wh_… --status inactive      pause it: what arrives is parked
+  bluum-hooks webhooks update wh_… --status active        and released, in its order
   bluum-hooks webhooks update wh_… --events 'order.*,deposit.completed'")]
     Update {
         /// The webhook, wh_…
@@ -108,7 +109,7 @@ pub(in crate::cli) enum WebhooksCommand {
         #[command(flatten)]
         settings: WebhookSettings,
     },
-    /// Delete a webhook; what it is owed is parked as it comes due
+    /// Delete a webhook; what it is owed is parked
     Delete {
         /// The webhook, wh_…
         id: String,
