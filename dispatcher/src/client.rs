@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -120,6 +121,20 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Bytes, ClientError> {
+        let body = self.open(method, path, body).await?.collect().await;
+        Ok(body.map_err(|error| self.unreachable(&error))?.to_bytes())
+    }
+
+    fn unreachable(&self, error: &(dyn std::error::Error + 'static)) -> ClientError {
+        ClientError::Unreachable { base: self.base.clone(), cause: Chain(error).to_string() }
+    }
+
+    /// A stream as it comes in, once its head says that all is well.
+    pub async fn stream(&self, path: &str) -> Result<Incoming, ClientError> {
+        self.open(Method::GET, path, Bytes::new()).await
+    }
+
+    async fn open(&self, method: Method, path: &str, body: Bytes) -> Result<Incoming, ClientError> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base))
@@ -127,19 +142,14 @@ impl Client {
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(body))
             .map_err(|_| ClientError::BadBase(self.base.clone()))?;
-        let unreachable = |error: &(dyn std::error::Error + 'static)| ClientError::Unreachable {
-            base: self.base.clone(),
-            cause: Chain(error).to_string(),
-        };
-        let answer = self.http.request(request).await.map_err(|error| unreachable(&error))?;
+        let answer = self.http.request(request).await.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
-        let wait = retry_after(answer.headers());
-        let body = answer.into_body().collect().await.map_err(|error| unreachable(&error))?;
-        let body = body.to_bytes();
         if status.is_success() {
-            return Ok(body);
+            return Ok(answer.into_body());
         }
-        let status = status.as_u16();
+        let (status, wait) = (status.as_u16(), retry_after(answer.headers()));
+        let body = answer.into_body().collect().await.map_err(|error| self.unreachable(&error))?;
+        let body = body.to_bytes();
         if let (429 | 503, Some(wait)) = (status, wait.filter(|wait| *wait <= LONGEST_WAIT)) {
             return Err(ClientError::TooFast { base: self.base.clone(), wait });
         }

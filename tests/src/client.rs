@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client as Http;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -170,6 +171,13 @@ impl Client {
     }
 
     async fn exchange(&self, call: Call) -> Result<Response, String> {
+        let (head, body) = self.open(call).await?.into_parts();
+        let body = body.collect().await.map_err(|error| format!("{error:?}"))?.to_bytes();
+        Ok(Response { status: head.status, headers: head.headers, body })
+    }
+
+    /// Sends, and gives the answer as soon as its head is here.
+    pub async fn open(&self, call: Call) -> Result<http::Response<Incoming>, String> {
         let mut request = http::Request::new(Full::new(call.body));
         *request.method_mut() = call.method;
         *request.uri_mut() = format!("{}{}", self.base, call.path).parse().unwrap();
@@ -178,10 +186,7 @@ impl Client {
             let value = HeaderValue::from_str(authorization).unwrap();
             request.headers_mut().entry(AUTHORIZATION).or_insert(value);
         }
-        let answer = self.http.request(request).await.map_err(|error| format!("{error:?}"))?;
-        let (head, body) = answer.into_parts();
-        let body = body.collect().await.map_err(|error| format!("{error:?}"))?.to_bytes();
-        Ok(Response { status: head.status, headers: head.headers, body })
+        self.http.request(request).await.map_err(|error| format!("{error:?}"))
     }
 }
 

@@ -21,6 +21,7 @@ pub mod partner;
 pub mod seed;
 pub mod sink;
 pub mod socket;
+pub mod sse;
 pub mod tidy;
 pub mod trap;
 pub mod wait;

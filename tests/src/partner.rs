@@ -53,6 +53,17 @@ impl Partner {
         self.operator.get(&format!("/v1/webhooks/{}", webhook.id)).await.must_be(200)
     }
 
+    /// Asks for another secret.
+    pub async fn rotate(&self, webhook: &Webhook, body: &Value) -> Response {
+        self.operator.post(&format!("/v1/webhooks/{}/secrets", webhook.id), body).await
+    }
+
+    /// The new secret; the old one goes on for so long.
+    pub async fn rotated(&self, webhook: &Webhook, overlap_seconds: u32) -> String {
+        let answer = self.rotate(webhook, &json!({"overlap_seconds": overlap_seconds})).await;
+        text(&answer.must_be(201), "secret").to_owned()
+    }
+
     /// Publishes an event for this partner; gives its id.
     pub async fn publish(&self, event: &str, data: &Value) -> String {
         let accepted = self.publish_text(event, &data.to_string()).await;

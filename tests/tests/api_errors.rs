@@ -5,6 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use bluum_hooks_tests::client::{Call, Client, Credentials, Response, is_json, text};
 use bluum_hooks_tests::daemon::{self, Shared};
 use bluum_hooks_tests::partner::Partner;
+use bluum_hooks_tests::sink::Sink;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -321,4 +322,27 @@ async fn every_answer_has_a_request_id_of_its_own() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), 7, "an id came twice: {ids:?}");
+}
+
+#[tokio::test]
+async fn a_list_goes_on_after_one_of_its_own_even_if_that_was_deleted() {
+    let (daemon, sink) = (daemon(), Sink::always(200).await);
+    let partner = Partner::join(&daemon).await;
+    let mut owed = Vec::new();
+    for object in ["ord_1", "ord_2"] {
+        let webhook = partner.subscribe(&sink.url("/"), &["*"]).await;
+        let event = partner.publish("order.filled", &json!({"id": object})).await;
+        owed.push((partner.until_delivery(&webhook, &event, "delivered").await, webhook, event));
+    }
+    let [(_, first, event), (delivery, second, _)] = &owed[..] else { panic!("two webhooks") };
+    let delivery = text(delivery, "id");
+    for list in [format!("/v1/webhooks/{}", first.id), format!("/v1/events/{event}")] {
+        let path = format!("{list}/deliveries?starting_after={delivery}");
+        let refused = partner.operator.get(&path).await.must_be(404);
+        assert_eq!(refused["error"]["param"], "starting_after", "{path}");
+    }
+    partner.operator.delete(&format!("/v1/webhooks/{}", first.id)).await.must_be(200);
+    let rest = format!("/v1/webhooks?tenant={}&starting_after={}", partner.tenant, first.id);
+    let rest = partner.operator.list(&rest).await;
+    assert_eq!(rest.iter().map(|one| text(one, "id")).collect::<Vec<_>>(), [&second.id]);
 }

@@ -12,8 +12,8 @@ use bluum_hooks_dispatcher::vault::{Vault, VaultKey};
 use bluum_hooks_receiver::{Verifier, now};
 use bluum_hooks_shared::asymmetric::PrivateKey;
 use bluum_hooks_tests::binary::{self, Run};
-use bluum_hooks_tests::client::{Call, Response, text};
-use bluum_hooks_tests::daemon::{self, Daemon};
+use bluum_hooks_tests::client::{Call, text};
+use bluum_hooks_tests::daemon::Daemon;
 use bluum_hooks_tests::partner::{Partner, Webhook, first_about};
 use bluum_hooks_tests::sink::{Request, Sink};
 use serde_json::{Value, json};
@@ -26,24 +26,6 @@ const OTHER_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
 /// The value of a header that a partner wants on its deliveries.
 const TOKEN: &str = "Bearer of-the-partner-alone";
-
-/// Whether each of these secrets verifies the request, by a library that is not ours.
-fn verify<const N: usize>(request: &Request, secrets: [&str; N]) -> [bool; N] {
-    secrets.map(|secret| {
-        let library = Independent::new(secret).unwrap();
-        library.verify(&request.body, &request.headers).is_ok()
-    })
-}
-
-async fn rotate(partner: &Partner, webhook: &Webhook, body: &Value) -> Response {
-    partner.operator.post(&format!("/v1/webhooks/{}/secrets", webhook.id), body).await
-}
-
-/// Rotates and gives the new secret.
-async fn rotated(partner: &Partner, webhook: &Webhook, overlap_seconds: u32) -> String {
-    let answer = rotate(partner, webhook, &json!({"overlap_seconds": overlap_seconds})).await;
-    text(&answer.must_be(201), "secret").to_owned()
-}
 
 /// Publishes an event and gives the request that brings it.
 async fn delivered(partner: &Partner, sink: &Sink) -> Request {
@@ -122,78 +104,10 @@ fn stored(daemon: &Daemon, bytes: &[u8]) -> bool {
 }
 
 #[tokio::test]
-async fn both_secrets_sign_during_the_overlap_and_only_the_new_one_without() {
-    let daemon = daemon::shared(&[]);
-    let (sink, partner, webhook) = joined(&daemon).await;
-    let path = format!("/v1/webhooks/{}/secrets", webhook.id);
-    let first = &*webhook.secret;
-
-    // As the partner itself, and without a body: the default overlap.
-    let answer = partner.api.send(Call::new(http::Method::POST, &*path)).await.must_be(201);
-    let second = text(&answer, "secret");
-    assert_eq!(text(&answer, "id"), webhook.id);
-    let request = delivered(&partner, &sink).await;
-    assert_eq!(verify(&request, [first, second]), [true, true]);
-    let signatures: Vec<&str> = request.header("webhook-signature").split(' ').collect();
-    assert_eq!(signatures.len(), 2);
-    let mut alone = request.clone();
-    alone.headers.insert("webhook-signature", signatures[0].parse().unwrap());
-    assert_eq!(verify(&alone, [first, second]), [false, true], "the new one is the first");
-
-    let third = rotated(&partner, &webhook, 0).await;
-    let request = delivered(&partner, &sink).await;
-    assert_eq!(verify(&request, [first, second, &third]), [false, false, true]);
-    assert!(partner.webhook(&webhook).await.get("secret").is_none(), "it is shown once");
-
-    let arguments = ["webhooks", "rotate-secret", &webhook.id, "--overlap", "1h", "--json"];
-    let run = daemon.run(&arguments).must_exit(0).json();
-    let request = delivered(&partner, &sink).await;
-    assert_eq!(verify(&request, [&third, text(&run, "secret")]), [true, true]);
-    let wrong = daemon.run(&["webhooks", "rotate-secret", &webhook.id, "--overlap", "1y"]);
-    assert!(wrong.must_exit(2).stderr.contains("--overlap: '1y'"));
-}
-
-#[tokio::test]
-async fn five_secrets_are_the_most_and_wrong_requests_change_none() {
-    let daemon = daemon::shared(&[]);
-    let (sink, partner, webhook) = joined(&daemon).await;
-    for (body, param) in [
-        (json!({"overlap_seconds": 604_801}), "overlap_seconds"),
-        (json!({"overlap_seconds": -1}), "overlap_seconds"),
-        (json!({"overlap_seconds": "1d"}), "overlap_seconds"),
-        (json!({"overlap": 1}), "overlap"),
-    ] {
-        let refused = rotate(&partner, &webhook, &body).await.must_be(400);
-        assert_eq!(refused["error"]["param"], param, "{refused}");
-    }
-    let stranger = Partner::join(&daemon).await;
-    let path = format!("/v1/webhooks/{}/secrets", webhook.id);
-    let refused = stranger.api.post(&path, &json!({})).await.must_be(404);
-    assert_eq!(refused["error"]["code"], "BLUM-404-001");
-    assert_eq!(verify(&delivered(&partner, &sink).await, [&webhook.secret]), [true]);
-
-    let mut secrets = vec![webhook.secret.clone()];
-    for _ in 0..4 {
-        secrets.push(rotated(&partner, &webhook, 604_800).await);
-    }
-    let refused = rotate(&partner, &webhook, &json!({})).await.must_be(409);
-    assert_eq!(refused["error"]["code"], "BLUM-409-003", "{refused}");
-    assert!(text(&refused["error"], "message").contains("overlap_seconds"), "{refused}");
-    let request = delivered(&partner, &sink).await;
-    for secret in &secrets {
-        assert_eq!(verify(&request, [secret]), [true]);
-    }
-    // The way out that the message names.
-    let last = rotated(&partner, &webhook, 0).await;
-    let request = delivered(&partner, &sink).await;
-    assert_eq!(verify(&request, [&secrets[4], &last]), [false, true]);
-}
-
-#[tokio::test]
 async fn the_database_holds_no_secret_that_can_be_read() {
     let mut daemon = Daemon::start();
     let (_sink, partner, webhook) = joined_guarded(&daemon).await;
-    let second = rotated(&partner, &webhook, 86_400).await;
+    let second = partner.rotated(&webhook, 86_400).await;
     let seeds = private_keys(&daemon, &webhook).await;
     let public_keys = seeds.iter().map(|seed| PrivateKey::from_seed(seed).public_key().to_string());
     let public_keys: Vec<_> = public_keys.collect();
@@ -315,7 +229,7 @@ async fn rekey_seals_everything_with_the_new_key() {
     let mut daemon = Daemon::start();
     let (sink, partner, webhook) = joined_guarded(&daemon).await;
     let public_key = partner.webhook(&webhook).await["public_keys"][0].as_str().unwrap().to_owned();
-    rotated(&partner, &webhook, 86_400).await;
+    partner.rotated(&webhook, 86_400).await;
     let (old, new) = (key_file(&daemon), daemon.folder().join("new.key"));
     let (url, name) = (daemon.url(), new.display().to_string());
     let rekey = ["secrets", "rekey", "--database", &url, "--new-key-file", &name, "--json"];
@@ -341,10 +255,54 @@ async fn rekey_seals_everything_with_the_new_key() {
     daemon.restart();
     let partner = Partner { operator: daemon.operator(), ..partner };
     let request = delivered(&partner, &sink).await;
-    assert_eq!(verify(&request, [&webhook.secret]), [true]);
+    let library = Independent::new(&webhook.secret).unwrap();
+    assert!(library.verify(&request.body, &request.headers).is_ok());
     let verifier: Verifier = public_key.parse().unwrap();
     verifier.verify(&request.headers, &request.body, now()).unwrap();
     assert_eq!(request.header("authorization"), TOKEN);
+}
+
+/// An answer that shows a secret is kept for whoever asks again, and kept sealed.
+#[tokio::test]
+async fn kept_answers_show_no_secret_and_outlive_a_new_key() {
+    let mut daemon = Daemon::start();
+    let (_, partner, webhook) = joined(&daemon).await;
+    let url = "http://127.0.0.1:9/";
+    let url = json!({"url": url, "eventTypeNames": ["*"], "tenant": partner.tenant});
+    let calls = [
+        ("/v1/webhooks".to_owned(), url, "secret"),
+        (format!("/v1/webhooks/{}/secrets", webhook.id), json!({}), "secret"),
+        ("/v1/keys".to_owned(), json!({"role": "operator"}), "api_secret"),
+    ]
+    .map(|(path, body, secret)| {
+        let call = Call::post(&path, body.to_string()).header("idempotency-key", &path);
+        (call, secret)
+    });
+    let mut first = Vec::new();
+    for (call, secret) in &calls {
+        let answer = partner.operator.send(call.clone()).await;
+        let shown = text(&answer.must_be(201), secret).to_owned();
+        let plain = shown.strip_prefix("whsec_").unwrap_or(&shown).to_owned();
+        assert!(!stored(&daemon, plain.as_bytes()), "{} is kept as it is", call.path);
+        if let Ok(bytes) = BASE64_STANDARD.decode(&plain) {
+            assert!(!stored(&daemon, &bytes), "{} is kept in bytes", call.path);
+        }
+        first.push(answer.body);
+    }
+    daemon.kill();
+    let (url, old, new) = (daemon.url(), key_file(&daemon), daemon.folder().join("new.key"));
+    let name = new.display().to_string();
+    let old_id = key_id(&old);
+    binary::run(&["secrets", "rekey", "--database", &url, "--new-key-file", &name]).must_exit(0);
+    assert!(!stored(&daemon, old_id.as_bytes()), "something is still sealed with the old key");
+    std::fs::rename(&new, &old).unwrap();
+    daemon.restart();
+    for ((call, _), first) in calls.into_iter().zip(first) {
+        let again = daemon.operator().send(call).await;
+        assert_eq!(again.header("idempotency-replayed"), Some("true"));
+        assert_eq!(again.body, first);
+    }
+    daemon.audit();
 }
 
 /// With every log on, and through every place that holds a secret: made, rotated, signed with, read
@@ -354,7 +312,7 @@ async fn no_log_shows_a_secret_or_a_payload() {
     let mut daemon = Daemon::start();
     daemon.restart_logging("trace");
     let (sink, partner, webhook) = joined_guarded(&daemon).await;
-    let second = rotated(&partner, &webhook, 86_400).await;
+    let second = partner.rotated(&webhook, 86_400).await;
     let key = daemon.new_key(&json!({"role": "tenant", "tenant": partner.tenant})).await;
     daemon.client(Some(&key)).get("/v1/webhooks").await.must_be(200);
     let marker = "the-payload-in-a-log";

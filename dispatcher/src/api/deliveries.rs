@@ -88,9 +88,18 @@ async fn page(
     let after = query.text("starting_after");
     query.finish()?;
     let after = match after {
-        Some(id) => Some(Cursor::Delivery(find(api, caller, &id, "starting_after").await?.0.id)),
+        Some(id) => Some(find(api, caller, &id, "starting_after").await?.0),
         None => None,
     };
+    let is_other = |after: &StoredDelivery| {
+        filter.webhook.is_some_and(|webhook| webhook != after.webhook)
+            || filter.event.is_some_and(|event| event != after.event)
+    };
+    if after.as_ref().is_some_and(is_other) {
+        // After one of another list there would be nothing.
+        return Err(Invalid::not_found("starting_after").into());
+    }
+    let after = after.map(|after| Cursor::Delivery(after.id));
     let page = Page { limit: window.limit + 1, offset: window.offset, after };
     let found = api.context.store.deliveries(filter, page).await?;
     Ok(list::page(uri, found.into_iter().map(to_api).collect(), window.limit))

@@ -21,7 +21,7 @@ use super::{Api, Shared, list};
 use crate::acceptor::AcceptFailed;
 use crate::fields::Fields;
 use crate::invalid::Invalid;
-use crate::publish::{self, Publication};
+use crate::publish::{self, Addressee, Publication};
 use crate::store::{Cursor, EventFilter, NewEvent, Page, StoredEvent};
 
 const FIELDS: &[&str] = &["event", "data", "tenant", "investor_id", "ordering_key", "timestamp"];
@@ -141,11 +141,12 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
     query.finish()?;
     let addressee = caller.acts_for(tenant.as_deref(), &api.context.store.registry())?;
     let after = match after {
-        Some(id) => Some(Cursor::Event(find(&api, &caller, &id, "starting_after").await?.id)),
+        Some(id) => Some(find_of(&api, &caller, addressee, &id, "starting_after").await?),
         None => None,
     };
     let (tenant, livemode) = (addressee.tenant, addressee.livemode);
     let filter = EventFilter { tenant, livemode, name, since, until };
+    let after = after.map(Cursor::Event);
     let page = Page { limit: window.limit + 1, offset: window.offset, after };
     let found = api.context.store.events(&filter, page).await?;
     let events: Result<Vec<_>, _> = found.iter().map(|event| raw(&event.body)).collect();
@@ -174,6 +175,21 @@ pub(super) async fn find(
     let found = api.context.store.event(id).await?;
     let found = found.filter(|event| caller.may_see(event.tenant, event.livemode));
     Ok(found.ok_or_else(|| Invalid::not_found(param))?)
+}
+
+/// The event that a list goes on after: one of its own, for after another's there is nothing.
+pub(super) async fn find_of(
+    api: &Api,
+    caller: &Caller,
+    addressee: Addressee,
+    id: &str,
+    param: &str,
+) -> Result<EventId, ApiError> {
+    let event = find(api, caller, id, param).await?;
+    if event.tenant != addressee.tenant {
+        return Err(Invalid::not_found(param).into());
+    }
+    Ok(event.id)
 }
 
 /// A stored body inside another answer, byte for byte.

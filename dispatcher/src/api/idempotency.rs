@@ -113,9 +113,11 @@ impl Asked {
         match to_the_end(write(keep)).await? {
             Ok(done) => Ok(answer::raw(status, render(done.as_ref()))),
             Err(StoreError::KeyUsed) => self.answer_of_first(api).await,
-            Err(StoreError::Declined) => {
-                Err(Invalid::request(ErrorCode::StateConflict, declined).into())
-            }
+            // Perhaps because the same request, made at the same time, has just done it.
+            Err(StoreError::Declined) => self
+                .answered(api)
+                .await?
+                .ok_or_else(|| Invalid::request(ErrorCode::StateConflict, declined).into()),
             Err(failure) => Err(failure.into()),
         }
     }

@@ -11,7 +11,7 @@ use bluum_hooks_shared::time::Timestamp;
 
 use super::answer::{self, Answer};
 use super::auth::Caller;
-use super::idempotency::{Asked, Telling, change_and_tell};
+use super::idempotency::{Asked, Telling};
 use super::openapi::requests::{NewReplay, Nothing};
 use super::path::Path;
 use super::query::{Query, Window, known_event};
@@ -95,9 +95,14 @@ pub(super) async fn many(
             .into(),
     };
     let render = move |registry: &Registry| answer::bytes(&shown(registry, id));
-    let told = change_and_tell(&api, asked, telling, Change::StartReplay(replay), render).await;
-    api.context.replays.ring();
-    told
+    let Context { store, replays, .. } = api.context.clone();
+    let write = |keep| async move {
+        let started = store.change(Change::StartReplay(replay), keep, now).await;
+        // Here, because the caller may have hung up by now.
+        replays.ring();
+        started
+    };
+    asked.tell(&api, telling, render, write).await
 }
 
 /// Which deliveries, and whether only to count them.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use bluum_hooks_shared::id::{EventId, TenantId};
+use bluum_hooks_shared::id::{EventId, KeyId, TenantId};
 use bluum_hooks_shared::time::Timestamp;
 use bytes::Bytes;
 use futures_util::stream;
@@ -51,11 +51,16 @@ pub(super) async fn open(State(api): Shared, caller: Caller, request: Request) -
     let addressee = caller.acts_for(tenant.as_deref(), &api.context.store.registry())?;
     let resumed = request.headers().get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
     let after = match (resumed, starting_after.as_deref()) {
-        (Some(id), _) => Some(events::find(&api, &caller, id, "Last-Event-ID").await?.id),
-        (None, Some(id)) => Some(events::find(&api, &caller, id, "starting_after").await?.id),
+        (Some(id), _) => Some((id, "Last-Event-ID")),
+        (None, Some(id)) => Some((id, "starting_after")),
         (None, None) => None,
     };
+    let after = match after {
+        Some((id, param)) => Some(events::find_of(&api, &caller, addressee, id, param).await?),
+        None => None,
+    };
     let reader = Reader {
+        key: caller.key_id(),
         arrivals: api.context.arrivals.listen(),
         filter: EventFilter {
             tenant: addressee.tenant,
@@ -87,6 +92,7 @@ pub(super) async fn open(State(api): Shared, caller: Caller, request: Request) -
 /// Where a stream stands.
 struct Reader {
     api: Arc<Api>,
+    key: KeyId,
     arrivals: watch::Receiver<()>,
     filter: EventFilter,
     /// What the caller wants of them. Looked at here and not in the store, so that what is passed
@@ -97,10 +103,14 @@ struct Reader {
 }
 
 impl Reader {
-    /// The next frames; `None` when the daemon stops.
+    /// The next frames; `None` when the daemon stops, or the key was revoked.
     async fn next(&mut self) -> Result<Option<Bytes>, std::io::Error> {
         let context = self.api.context.clone();
-        while !context.shutdown.is_intake_stopped() {
+        let silent_until = context.clock.now().plus(HEARTBEAT);
+        while !context.shutdown.is_intake_stopped() && self.is_let_in() {
+            if context.clock.now() >= silent_until {
+                return Ok(Some(Bytes::from_static(b":\n\n")));
+            }
             // What arrives while the page is read must wake the wait after it.
             self.arrivals.mark_unchanged();
             let after = self.after.map(Cursor::Event);
@@ -120,12 +130,16 @@ impl Reader {
             tokio::select! {
                 _ = self.arrivals.changed() => {}
                 () = context.shutdown.intake_stopped() => {}
-                () = context.clock.sleep_until(context.clock.now().plus(HEARTBEAT)) => {
-                    return Ok(Some(Bytes::from_static(b":\n\n")));
-                }
+                () = context.clock.sleep_until(silent_until) => {}
             }
         }
         Ok(None)
+    }
+
+    /// A key that is revoked ends the streams that it opened.
+    fn is_let_in(&self) -> bool {
+        let registry = self.api.context.store.registry();
+        registry.key(self.key).is_some_and(|key| key.revoked_at.is_none())
     }
 
     fn wants(&self, event: &StoredEvent) -> bool {

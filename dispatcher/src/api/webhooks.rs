@@ -26,7 +26,10 @@ use crate::context::Context;
 use crate::fields::Fields;
 use crate::invalid::Invalid;
 use crate::notice;
-use crate::store::{Change, Edit, Edited, Registry, StoreError, Webhook, WebhookSecret};
+use crate::policy::state::ParkReason;
+use crate::store::{
+    Change, Edit, Edited, Registry, Replay, ReplayFilter, StoreError, Webhook, WebhookSecret,
+};
 
 /// Create a webhook
 ///
@@ -103,7 +106,7 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
     query.finish()?;
     let registry = api.context.store.registry();
     let after = match after {
-        Some(id) => find(&api, &caller, &id, "starting_after")?.number,
+        Some(id) => find_even_deleted(&api, &caller, &id, "starting_after")?.number,
         None => 0,
     };
     let webhooks = registry.webhooks().filter(|webhook| {
@@ -148,15 +151,27 @@ pub(super) async fn update(
     let settings = Settings::read(fields, webhook.settings.livemode, &api.targets)?;
     let Context { clock, random, .. } = &api.context;
     let (now, random) = (clock.now(), Arc::clone(random));
+    let parked = to_release(&api, &webhook).await?;
     let private_key = new_private_key(&api);
     let edit = Edit::new(move |draft| {
         let before = draft.status;
         settings.apply(draft, private_key);
-        Some(notice::status_changed(before, draft, now, &*random))
+        let mut edited = notice::status_changed(before, draft, now, &*random);
+        edited.release = edited.release.map(|release| Replay { total: parked, ..release });
+        Some(edited)
     });
-    let changed = change(&api, webhook.settings.id, edit).await?;
+    let changed = change(&api, webhook.settings.id, edit, now).await?;
     let changed = changed.webhook(webhook.settings.id).ok_or_else(|| Invalid::not_found("id"))?;
     Ok(answer::json(StatusCode::OK, &changed.to_api(now)))
+}
+
+/// How many deliveries would be released now.
+async fn to_release(api: &Api, webhook: &Webhook) -> Result<i64, StoreError> {
+    if webhook.stopped().is_none() {
+        return Ok(0);
+    }
+    let filter = ReplayFilter { reason: Some(ParkReason::Disabled), ..ReplayFilter::default() };
+    api.context.store.count_replay(webhook.settings.id, &filter).await
 }
 
 /// Delete a webhook
@@ -171,16 +186,21 @@ pub(super) async fn delete(State(api): Shared, caller: Caller, Path(id): Path<St
         draft.deleted_at = Some(now);
         Some(Edited::default())
     });
-    change(&api, webhook.settings.id, edit).await?;
+    change(&api, webhook.settings.id, edit, now).await?;
     let id = webhook.settings.id.to_string();
     let deleted = Deleted { id, object: "webhook".into(), deleted: true };
     Ok(answer::json(StatusCode::OK, &deleted))
 }
 
 /// Edits a webhook. Those that park, release and tell are woken.
-async fn change(api: &Api, id: WebhookId, edit: Edit) -> Result<Arc<Registry>, ApiError> {
-    let Context { store, clock, bell, replays, arrivals, .. } = api.context.clone();
-    let (change, now) = (Change::EditWebhook(id, edit), clock.now());
+async fn change(
+    api: &Api,
+    id: WebhookId,
+    edit: Edit,
+    now: Timestamp,
+) -> Result<Arc<Registry>, ApiError> {
+    let Context { store, bell, replays, arrivals, .. } = api.context.clone();
+    let change = Change::EditWebhook(id, edit);
     let changed = to_the_end(async move {
         let changed = store.change(change, None, now).await;
         bell.ring();

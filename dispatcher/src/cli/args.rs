@@ -17,7 +17,7 @@ mod webhooks;
 
 pub(super) use self::database::{DatabaseArgs, KeyedDatabaseArgs, RekeyArgs, SecretsCommand};
 use self::limits::LimitArgs;
-pub(super) use self::webhooks::{WebhookSettings, WebhooksCommand};
+pub(super) use self::webhooks::{ReplayArgs, WebhookSettings, WebhooksCommand};
 
 const EXIT_STATUS: &str = "Exit status:
   0  done
@@ -94,7 +94,7 @@ pub(super) enum Command {
     /// Publish events and look at them
     #[command(subcommand, visible_alias = "event")]
     Events(EventsCommand),
-    /// See what became of deliveries
+    /// See what became of deliveries, and replay them
     #[command(subcommand, visible_alias = "delivery")]
     Deliveries(DeliveriesCommand),
     /// Manage API keys (operators)
@@ -235,6 +235,24 @@ pub(super) enum EventsCommand {
         /// The event, evt_…
         id: String,
     },
+    /// Print events as they are accepted, from the beginning; goes on by itself after a break
+    #[command(after_help = "Examples:
+  bluum-hooks events follow --starting-after evt_…
+  bluum-hooks events follow --since 2026-06-15T00:00:00Z --event order.filled --json")]
+    Follow {
+        /// Go on after this one
+        #[arg(long, value_name = "ID")]
+        starting_after: Option<String>,
+        /// Only those accepted from then on, RFC 3339
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        /// Only this type
+        #[arg(long, value_name = "NAME")]
+        event: Option<String>,
+        /// Whose, with an operator's key
+        #[arg(long, value_name = "ID")]
+        tenant: Option<String>,
+    },
     /// List the event types there are
     Types,
 }
@@ -256,6 +274,11 @@ pub(super) enum DeliveriesCommand {
     },
     /// Show one delivery with every attempt
     Show {
+        /// The delivery, dlv_…
+        id: String,
+    },
+    /// Deliver again what is delivered or parked
+    Replay {
         /// The delivery, dlv_…
         id: String,
     },

@@ -1,4 +1,4 @@
-//! `deliveries list|show`
+//! `deliveries list|show|replay`
 
 use bluum_hooks_shared::api::{Attempt, Delivery, List};
 
@@ -25,6 +25,12 @@ pub(super) async fn run(
             let answer = client.get(&query::item("/v1/deliveries", &id)).await?;
             let delivery: Delivery = client.read(&answer)?;
             printer.answer(&answer, || shown(&delivery));
+        }
+        DeliveriesCommand::Replay { id } => {
+            let path = format!("{}/replay", query::item("/v1/deliveries", &id));
+            let answer = client.post(&path, &query::given([])).await?;
+            let delivery: Delivery = client.read(&answer)?;
+            printer.answer(&answer, || format!("{id} replayed; it is {}", standing(&delivery)));
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `events publish|list|show|types`
+//! `events publish|list|show|types`; `follow` has its own module.
 
 use std::io::Read;
 
@@ -8,10 +8,9 @@ use bluum_hooks_shared::catalogue;
 use serde_json::value::RawValue;
 
 use super::args::{EventsCommand, ListArgs};
-use super::deliveries;
 use super::failure::{Failure, Status};
 use super::print::{Printer, or_dash, pretty, table};
-use super::query;
+use super::{deliveries, follow, query};
 use crate::client::Client;
 
 pub(super) async fn run(
@@ -33,6 +32,14 @@ pub(super) async fn run(
             let list: List<Box<RawValue>> = client.read(&answer)?;
             let text = rows(&list)?;
             printer.answer(&answer, || text);
+        }
+        EventsCommand::Follow { starting_after, since, event, tenant } => {
+            let filters = [
+                ("since", since.as_deref()),
+                ("event", event.as_deref()),
+                ("tenant", tenant.as_deref()),
+            ];
+            follow::run(&filters, starting_after, client, printer).await?;
         }
         EventsCommand::Show { id } => show(&id, client, printer).await?,
         EventsCommand::Types => {
@@ -96,7 +103,7 @@ fn unreadable(name: &str, error: &std::io::Error) -> Failure {
     Failure::new(Status::Usage, format!("cannot read {name}: {error}"))
 }
 
-fn read(body: &[u8]) -> Result<Event, Failure> {
+pub(super) fn read(body: &[u8]) -> Result<Event, Failure> {
     Event::parse(body).map_err(|error| Failure::new(Status::Failed, error.to_string()))
 }
 

@@ -1,6 +1,6 @@
 //! The only place that prints. The product goes to stdout, talk to stderr.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use comfy_table::{ContentArrangement, Table, presets};
@@ -38,6 +38,30 @@ impl Printer {
         }
     }
 
+    /// A line of a product that goes on; whether somebody reads it.
+    pub(super) fn flow(self, text: &str) -> bool {
+        try_out(text).is_ok()
+    }
+
+    /// What is true for now. On a terminal it takes the place of what was true before.
+    pub(super) fn progress(self, text: &str) {
+        if self.json {
+            return;
+        }
+        let mut stderr = io::stderr();
+        let _ = match stderr.is_terminal() {
+            true => write!(stderr, "\r{text}\x1b[K").and_then(|()| stderr.flush()),
+            false => writeln!(stderr, "{text}"),
+        };
+    }
+
+    /// Ends the line of the progress.
+    pub(super) fn progress_ends(self) {
+        if !self.json && io::stderr().is_terminal() {
+            self.talk("");
+        }
+    }
+
     /// A line beside the product.
     pub(super) fn talk(self, text: &str) {
         // Nobody listens: nothing to be done.
@@ -59,8 +83,13 @@ impl Printer {
 
 /// Ends quietly when the reader has gone away, as `head` does.
 fn out(text: &str) {
+    let _ = try_out(text);
+}
+
+fn try_out(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+    writeln!(stdout, "{text}")?;
+    stdout.flush()
 }
 
 /// Columns with a heading each, fitted to the terminal.

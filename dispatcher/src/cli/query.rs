@@ -1,5 +1,7 @@
 //! Paths and lists, the same for every command.
 
+use std::collections::BTreeMap;
+
 use bluum_hooks_shared::api::List;
 use url::form_urlencoded;
 
@@ -25,6 +27,13 @@ pub(super) fn path(collection: &str, list: &ListArgs, filters: &[(&str, Option<&
         query if query.is_empty() => collection.to_owned(),
         query => format!("{collection}?{query}"),
     }
+}
+
+/// A body of those fields that were given.
+pub(super) fn given<const N: usize>(
+    fields: [(&'static str, Option<String>); N],
+) -> BTreeMap<&'static str, String> {
+    fields.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
 }
 
 /// The rows, and what to say where there are none or more of them.

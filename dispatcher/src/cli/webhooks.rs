@@ -1,4 +1,4 @@
-//! `webhooks create|list|show|update|delete|rotate-secret`
+//! `webhooks create|list|show|update|delete|rotate-secret|test`; `replays` has the rest.
 
 use bluum_hooks_shared::api::{List, Webhook};
 use serde_json::{Map, Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::args::{WebhookSettings, WebhooksCommand};
 use super::failure::{Failure, Status};
 use super::print::{Printer, facts, or_dash, table};
-use super::query;
+use super::{events, query, replays};
 use crate::client::Client;
 use crate::duration;
 
@@ -56,7 +56,17 @@ pub(super) async fn run(
         }
         WebhooksCommand::Delete { id } => {
             let answer = client.delete(&query::item("/v1/webhooks", &id)).await?;
-            printer.answer(&answer, || format!("{id} deleted; what waits is parked when due"));
+            printer.answer(&answer, || format!("{id} deleted; what it is owed is parked"));
+        }
+        WebhooksCommand::Replay(args) => replays::begin(args, client, printer).await?,
+        WebhooksCommand::Replays { id, list } => {
+            replays::list(&id, &list, client, printer).await?;
+        }
+        WebhooksCommand::Test { id, event } => {
+            let path = format!("{}/test", query::item("/v1/webhooks", &id));
+            let answer = client.post(&path, &query::given([("event", event)])).await?;
+            let event = events::read(&answer)?;
+            printer.answer(&answer, || format!("{} {} sent to {id}", event.id, event.name));
         }
     }
     Ok(())

@@ -114,6 +114,7 @@ impl Replay {
             event: self.filter.event_name.clone(),
             since: self.filter.since,
             until: self.filter.until,
+            release: self.release,
             dry_run: false,
             total: count(self.total),
             replayed: count(self.replayed),

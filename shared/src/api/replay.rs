@@ -47,6 +47,8 @@ pub struct Replay {
     pub since: Option<Timestamp>,
     /// Accepted before then.
     pub until: Option<Timestamp>,
+    /// Whether it was begun by setting the webhook active, for what was parked meanwhile.
+    pub release: bool,
     /// Whether it only counts.
     pub dry_run: bool,
     /// How many deliveries there were when it was asked for.

@@ -165,6 +165,7 @@ fn replay() -> Replay {
         event: None,
         since: Some(EXAMPLE_AT),
         until: None,
+        release: false,
         dry_run: false,
         total: 10_000,
         replayed: 500,

@@ -27,6 +27,42 @@ pub(in crate::cli) struct WebhookSettings {
     pub(in crate::cli) max_in_flight: Option<u32>,
 }
 
+/// Which deliveries to replay.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "What is replayed is delivered in its old order, as fast as the webhook takes it.
+
+Examples:
+  bluum-hooks webhooks replay wh_… --dry-run                   how many are parked?
+  bluum-hooks webhooks replay wh_… --reason exhausted --wait
+  bluum-hooks webhooks replay wh_… --status delivered --since 2026-06-15T00:00:00Z"
+)]
+pub(in crate::cli) struct ReplayArgs {
+    /// The webhook, wh_…
+    pub(in crate::cli) id: String,
+    /// Those that are `parked`, or those that were `delivered` [default: parked]
+    #[arg(long)]
+    pub(in crate::cli) status: Option<String>,
+    /// Only those parked for this: exhausted, gone, disabled …
+    #[arg(long)]
+    pub(in crate::cli) reason: Option<String>,
+    /// Only this event type
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) event: Option<String>,
+    /// Only those accepted from then on, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) since: Option<String>,
+    /// Only those accepted before then, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) until: Option<String>,
+    /// Say how many there are, and replay none
+    #[arg(long, conflicts_with = "wait")]
+    pub(in crate::cli) dry_run: bool,
+    /// Follow the progress on stderr, to its end
+    #[arg(long)]
+    pub(in crate::cli) wait: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum WebhooksCommand {
     /// Register a URL; prints the signing secret, once
@@ -59,6 +95,7 @@ pub(in crate::cli) enum WebhooksCommand {
     /// Change a webhook; what is not named stays
     #[command(after_help = "Examples:
   bluum-hooks webhooks update wh_… --status inactive      pause it: what arrives is parked
+  bluum-hooks webhooks update wh_… --status active        and released, in its order
   bluum-hooks webhooks update wh_… --events 'order.*,deposit.completed'")]
     Update {
         /// The webhook, wh_…
@@ -78,7 +115,7 @@ pub(in crate::cli) enum WebhooksCommand {
         #[command(flatten)]
         settings: WebhookSettings,
     },
-    /// Delete a webhook; what it is owed is parked as it comes due
+    /// Delete a webhook; what it is owed is parked
     Delete {
         /// The webhook, wh_…
         id: String,
@@ -95,5 +132,22 @@ Examples:
         /// How long the old secrets go on signing, up to 7d [default: 24h]
         #[arg(long, value_name = "DURATION")]
         overlap: Option<String>,
+    },
+    /// Deliver again what is parked, or was delivered
+    Replay(ReplayArgs),
+    /// List a webhook's replays, newest first
+    Replays {
+        /// The webhook, wh_…
+        id: String,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// Send an example event to a webhook, and to no other
+    Test {
+        /// The webhook, wh_…
+        id: String,
+        /// The event type [default: one that it subscribes to]
+        #[arg(long, value_name = "NAME")]
+        event: Option<String>,
     },
 }

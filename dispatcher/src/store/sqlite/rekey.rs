@@ -50,9 +50,7 @@ pub async fn rekey(
     }
     let path = &real(path)?;
     let _lock = lock(path)?;
-    // What the old key opens is overwritten, not just let go of.
-    let options = options(path).pragma("secure_delete", "on");
-    let mut connection = connect(path, &options).await?;
+    let mut connection = connect(path, &options(path)).await?;
     let old_key = key(&mut connection, path, old).await?;
     let new_key = new.read_or_make(&*random).map_err(RekeyError::NoNewKey)?;
     if new_key == old_key {
@@ -63,8 +61,11 @@ pub async fn rekey(
     let unusable = |cause: Cause| unusable(path, cause);
     let rekeyed =
         reseal(&mut connection, &from, &to).await.map_err(|error| unusable(error.into()))?;
-    let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await;
-    emptied.map_err(|error| unusable(error.into()))?;
+    // What the old key opens still stands in free space, also from updates long ago.
+    for rewrite in ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"] {
+        let rewritten = sqlx::query(rewrite).execute(&mut connection).await;
+        rewritten.map_err(|error| unusable(error.into()))?;
+    }
     Ok(rekeyed)
 }
 
