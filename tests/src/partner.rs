@@ -53,6 +53,20 @@ impl Partner {
         self.operator.get(&format!("/v1/webhooks/{}", webhook.id)).await.must_be(200)
     }
 
+    /// A partner with a webhook for orders, at a receiver that takes everything.
+    pub async fn joined(daemon: &Daemon) -> (Sink, Self, Webhook) {
+        let sink = Sink::always(200).await;
+        let partner = Self::join(daemon).await;
+        let webhook = partner.subscribe(&sink.url("/in"), &["order.*"]).await;
+        (sink, partner, webhook)
+    }
+
+    /// Publishes an event and gives the request that brings it.
+    pub async fn delivered(&self, sink: &Sink) -> Request {
+        let event = self.publish("order.filled", &json!({"id": "ord_1"})).await;
+        first_about(sink, &event).await
+    }
+
     /// Asks for another secret.
     pub async fn rotate(&self, webhook: &Webhook, body: &Value) -> Response {
         self.operator.post(&format!("/v1/webhooks/{}/secrets", webhook.id), body).await

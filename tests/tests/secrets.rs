@@ -15,7 +15,7 @@ use bluum_hooks_tests::binary::{self, Run};
 use bluum_hooks_tests::client::{Call, text};
 use bluum_hooks_tests::daemon::Daemon;
 use bluum_hooks_tests::partner::{Partner, Webhook, first_about};
-use bluum_hooks_tests::sink::{Request, Sink};
+use bluum_hooks_tests::sink::Sink;
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions};
@@ -26,19 +26,6 @@ const OTHER_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
 /// The value of a header that a partner wants on its deliveries.
 const TOKEN: &str = "Bearer of-the-partner-alone";
-
-/// Publishes an event and gives the request that brings it.
-async fn delivered(partner: &Partner, sink: &Sink) -> Request {
-    let event = partner.publish("order.filled", &json!({"id": "ord_1"})).await;
-    first_about(sink, &event).await
-}
-
-async fn joined(daemon: &Daemon) -> (Sink, Partner, Webhook) {
-    let sink = Sink::always(200).await;
-    let partner = Partner::join(daemon).await;
-    let webhook = partner.subscribe(&sink.url("/in"), &["order.*"]).await;
-    (sink, partner, webhook)
-}
 
 /// A webhook with everything that is to be kept secret.
 async fn guarded(partner: &Partner, sink: &Sink) -> Webhook {
@@ -158,7 +145,7 @@ fn check_refused(run: Run, code: i32, words: &[&str]) {
 #[tokio::test]
 async fn a_key_that_is_not_the_right_one_is_refused_before_anything_is_bound() {
     let mut daemon = Daemon::start();
-    joined(&daemon).await;
+    Partner::joined(&daemon).await;
     daemon.kill();
     let file = key_file(&daemon);
     let name = file.display().to_string();
@@ -254,7 +241,7 @@ async fn rekey_seals_everything_with_the_new_key() {
     check_refused(same, 2, &[&new_id]);
     daemon.restart();
     let partner = Partner { operator: daemon.operator(), ..partner };
-    let request = delivered(&partner, &sink).await;
+    let request = partner.delivered(&sink).await;
     let library = Independent::new(&webhook.secret).unwrap();
     assert!(library.verify(&request.body, &request.headers).is_ok());
     let verifier: Verifier = public_key.parse().unwrap();
@@ -266,7 +253,7 @@ async fn rekey_seals_everything_with_the_new_key() {
 #[tokio::test]
 async fn kept_answers_show_no_secret_and_outlive_a_new_key() {
     let mut daemon = Daemon::start();
-    let (_, partner, webhook) = joined(&daemon).await;
+    let (_, partner, webhook) = Partner::joined(&daemon).await;
     let url = "http://127.0.0.1:9/";
     let url = json!({"url": url, "eventTypeNames": ["*"], "tenant": partner.tenant});
     let calls = [
