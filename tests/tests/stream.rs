@@ -130,6 +130,24 @@ async fn nothing_of_others_comes_and_silence_has_an_end() {
 }
 
 #[tokio::test]
+async fn streams_are_limited_and_give_their_place_back() {
+    let daemon = Daemon::start_with(&["--max-streams", "1"]);
+    let partner = Partner::join(&daemon).await;
+    let first = Stream::open(&partner.api, stream("")).await;
+    let refused = partner.api.send(stream("")).await.must_be(503);
+    assert_eq!(refused["error"]["code"], "BLUM-503-001");
+    drop(first);
+    wait::until("the place to be free", async || {
+        let answer = wait::within(MOMENT, partner.api.send(stream(""))).await;
+        match answer {
+            Some(refused) => Err(refused.must_be(503)),
+            None => Ok(()),
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_revoked_key_ends_its_streams() {
     let daemon = daemon();
     let partner = Partner::join(&daemon).await;

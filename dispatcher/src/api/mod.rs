@@ -40,6 +40,7 @@ use axum::{Extension, Router};
 use bluum_hooks_shared::error::ErrorCode;
 use bluum_hooks_shared::header::REQUEST_ID;
 use bluum_hooks_shared::id::RequestId;
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, debug, info_span};
 use utoipa_axum::router::OpenApiRouter;
@@ -64,6 +65,8 @@ pub struct Api {
     pub targets: Targets,
     pub limiter: Limiter,
     pub limits: Limits,
+    /// Room for streams of events.
+    pub streams: Arc<Semaphore>,
 }
 
 type Shared = State<Arc<Api>>;

@@ -11,11 +11,12 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use bluum_hooks_shared::error::ErrorCode;
 use bluum_hooks_shared::id::{EventId, KeyId, TenantId};
 use bluum_hooks_shared::time::Timestamp;
 use bytes::Bytes;
 use futures_util::stream;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::answer::{self, Answer};
 use super::auth::Caller;
@@ -23,6 +24,7 @@ use super::error::ApiError;
 use super::openapi::requests::EventName;
 use super::query::Query;
 use super::{Api, Shared, events};
+use crate::invalid::Invalid;
 use crate::store::{Cursor, EventFilter, Page, StoredEvent};
 
 /// Events read at once.
@@ -30,6 +32,9 @@ const PAGE: u32 = 100;
 /// How long a stream is silent at most. Shorter than the time after which proxies commonly close a
 /// connection on which nothing moves.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long to wait after a look that found the end. Where many events arrive, one look then finds
+/// several, and a stream costs the same however many there are.
+const GATHER: Duration = Duration::from_millis(20);
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Stream events
@@ -59,7 +64,12 @@ pub(super) async fn open(State(api): Shared, caller: Caller, request: Request) -
         Some((id, param)) => Some(events::find_of(&api, &caller, addressee, id, param).await?),
         None => None,
     };
+    let place = Arc::clone(&api.streams).try_acquire_owned().map_err(|_| {
+        let message = format!("{} streams are open already; try again later.", api.limits.streams);
+        Invalid::request(ErrorCode::Unavailable, message)
+    })?;
     let reader = Reader {
+        _place: place,
         key: caller.key_id(),
         arrivals: api.context.arrivals.listen(),
         filter: EventFilter {
@@ -91,6 +101,7 @@ pub(super) async fn open(State(api): Shared, caller: Caller, request: Request) -
 
 /// Where a stream stands.
 struct Reader {
+    _place: OwnedSemaphorePermit,
     api: Arc<Api>,
     key: KeyId,
     arrivals: watch::Receiver<()>,
@@ -127,8 +138,9 @@ impl Reader {
                 }
                 continue;
             }
+            let gathered = context.clock.now().plus(GATHER);
             tokio::select! {
-                _ = self.arrivals.changed() => {}
+                _ = self.arrivals.changed() => context.clock.sleep_until(gathered).await,
                 () = context.shutdown.intake_stopped() => {}
                 () = context.clock.sleep_until(silent_until) => {}
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tracing::warn;
 
@@ -77,7 +77,8 @@ impl Daemon {
         tasks.spawn(committer.run());
         let limiter = Limiter::new(limits.rates, &context.clock);
         let shared = context.clone();
-        let api = Api { context: shared, acceptor, targets, limiter, limits };
+        let streams = Arc::new(Semaphore::new(limits.streams));
+        let api = Api { context: shared, acceptor, targets, limiter, limits, streams };
         tasks.spawn(api::server::serve(listener, Arc::new(api)));
         Ok(Self { address, credentials, context, tasks })
     }

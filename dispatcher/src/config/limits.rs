@@ -34,6 +34,8 @@ pub struct Limits {
     pub webhooks: usize,
     /// Of one tenant in one mode, not counting revoked ones.
     pub keys: usize,
+    /// Streams of events that are open.
+    pub streams: usize,
 }
 
 /// How many requests a key may make in a second; `None`: any number. Operators' keys always may.
@@ -66,6 +68,7 @@ impl Default for Limits {
             batch_bytes: 8 * 1024 * 1024,
             webhooks: 1_000,
             keys: 1_000,
+            streams: 100,
         }
     }
 }
@@ -93,6 +96,7 @@ impl Limits {
             batch_bytes: count("max_batch_bytes", 65_536..=67_108_864, default.batch_bytes)?,
             webhooks: count("max_webhooks", 1..=100_000, default.webhooks)?,
             keys: count("max_keys", 1..=100_000, default.keys)?,
+            streams: count("max_streams", 0..=10_000, default.streams)?,
         })
     }
 }

@@ -70,6 +70,7 @@ pub const SETTINGS: &[&str] = &[
     "max_batch_bytes",
     "max_webhooks",
     "max_keys",
+    "max_streams",
 ];
 
 impl Config {

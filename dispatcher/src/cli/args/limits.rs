@@ -47,10 +47,13 @@ pub(in crate::cli) struct LimitArgs {
     /// Keys of a tenant in sandbox, and in live mode [default: 1000]
     #[arg(long, value_name = "N")]
     max_keys: Option<String>,
+    /// Streams of events open at the same time [default: 100]
+    #[arg(long, value_name = "N")]
+    max_streams: Option<String>,
 }
 
 impl LimitArgs {
-    pub(super) fn flags(&self) -> [(&'static str, &Option<String>); 14] {
+    pub(super) fn flags(&self) -> [(&'static str, &Option<String>); 15] {
         [
             ("rate_limit_sandbox", &self.rate_limit_sandbox),
             ("rate_limit_live", &self.rate_limit_live),
@@ -66,6 +69,7 @@ impl LimitArgs {
             ("max_batch_bytes", &self.max_batch_bytes),
             ("max_webhooks", &self.max_webhooks),
             ("max_keys", &self.max_keys),
+            ("max_streams", &self.max_streams),
         ]
     }
 }
