@@ -2,9 +2,10 @@
 //! kept on the way, taken for anything else, or shown as a page.
 
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
 
 const ON_EVERY_ANSWER: [(HeaderName, &str); 4] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -14,8 +15,14 @@ const ON_EVERY_ANSWER: [(HeaderName, &str); 4] = [
 ];
 
 /// Adds what the answer does not say for itself.
-pub(super) fn complete(headers: &mut HeaderMap) {
+pub(super) fn complete(response: &mut Response) {
+    let busy = response.status() == StatusCode::SERVICE_UNAVAILABLE;
+    let headers = response.headers_mut();
     for (name, value) in ON_EVERY_ANSWER {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if busy {
+        // "Not now" is seldom for long.
+        headers.entry(RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
     }
 }

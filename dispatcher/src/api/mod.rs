@@ -133,7 +133,7 @@ async fn name_request(State(api): Shared, request: Request, next: Next) -> Respo
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).instrument(span.clone()).await;
     debug!(parent: &span, %method, path, status = response.status().as_u16(), "answered");
-    headers::complete(response.headers_mut());
+    headers::complete(&mut response);
     if let Ok(value) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

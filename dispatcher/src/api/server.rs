@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::HeaderValue;
-use axum::http::header::RETRY_AFTER;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -146,8 +144,5 @@ fn http1(head_timeout: Duration) -> auto::Builder<TokioExecutor> {
 
 async fn full() -> Response {
     let message = "All connections are in use; see Retry-After.";
-    let refusal = ApiError::from(Invalid::request(ErrorCode::Unavailable, message));
-    let mut response = refusal.into_response();
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(1));
-    response
+    ApiError::from(Invalid::request(ErrorCode::Unavailable, message)).into_response()
 }

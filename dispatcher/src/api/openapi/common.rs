@@ -130,7 +130,7 @@ pub(super) fn headers(status: &str, keyed: bool) -> Map<String, Value> {
     let counted = ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"];
     let special: &[&str] = match status {
         "401" => &["WWW-Authenticate"],
-        "429" => &["Retry-After"],
+        "429" | "503" => &["Retry-After"],
         _ => &[],
     };
     let counted = counted.iter().filter(|_| keyed && status != "401");
