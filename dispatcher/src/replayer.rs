@@ -13,6 +13,8 @@ use crate::telemetry::Chain;
 
 /// Deliveries replayed in one commit at most.
 const BATCH: usize = 500;
+/// How long to sleep at most, whoever rings or does not.
+const SAFETY_NET: Duration = Duration::from_secs(5);
 /// How long to wait after the database refused.
 const AFTER_ERROR: Duration = Duration::from_secs(1);
 
@@ -25,20 +27,21 @@ pub struct Replayer {
 impl Replayer {
     /// Replays until intake stops. What is left then goes on at the next start.
     pub async fn run(self) {
-        let Context { store, replays, shutdown, .. } = &self.context;
+        let Context { store, clock, replays, shutdown, .. } = &self.context;
         while !shutdown.is_intake_stopped() {
             let registry = store.registry();
-            let running: Vec<_> =
-                registry.replays().filter(|replay| replay.is_running()).map(|one| one.id).collect();
+            let mut running: Vec<_> = registry.replays().filter(|one| one.is_running()).collect();
+            // What arrives waits for releases, and for no other replay.
+            running.sort_by_key(|replay| !replay.release);
             if running.is_empty() {
                 tokio::select! {
                     () = replays.heard() => {}
+                    () = clock.sleep_until(clock.now().plus(SAFETY_NET)) => {}
                     () = shutdown.intake_stopped() => {}
                 }
             }
-            for id in running {
+            for id in running.into_iter().map(|replay| replay.id) {
                 let rest = self.advance(id).await;
-                let clock = &self.context.clock;
                 tokio::select! {
                     () = clock.sleep_until(clock.now().plus(rest)) => {}
                     () = shutdown.intake_stopped() => return,

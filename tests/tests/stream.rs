@@ -130,17 +130,35 @@ async fn nothing_of_others_comes_and_silence_has_an_end() {
 }
 
 #[tokio::test]
+async fn a_quiet_stream_outlives_the_events_it_has_seen() {
+    let daemon = Daemon::start_with(&["--retention", "1s"]);
+    let partner = Partner::join(&daemon).await;
+    let mut open = Stream::open(&partner.api, stream("")).await;
+    let seen = publish(&partner, 2).await;
+    assert_eq!(ids(&open.events(2).await), seen);
+    wait::until("the events to be forgotten", async || {
+        let answer = partner.api.get(&format!("/v1/events/{}", seen[1])).await;
+        if answer.status == 404 { Ok(()) } else { Err(answer.status) }
+    })
+    .await;
+    let next = publish(&partner, 1).await;
+    assert_eq!(ids(&open.events(1).await), next);
+}
+
+#[tokio::test]
 async fn streams_are_limited_and_give_their_place_back() {
     let daemon = Daemon::start_with(&["--max-streams", "1"]);
     let partner = Partner::join(&daemon).await;
     let first = Stream::open(&partner.api, stream("")).await;
-    let refused = partner.api.send(stream("")).await.must_be(503);
-    assert_eq!(refused["error"]["code"], "BLUM-503-001");
+    let refused = partner.api.send(stream("")).await;
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(refused.must_be(429)["error"]["code"], "BLUM-429-001");
+    Stream::open(&Partner::join(&daemon).await.api, stream("")).await;
     drop(first);
     wait::until("the place to be free", async || {
         let answer = wait::within(MOMENT, partner.api.send(stream(""))).await;
         match answer {
-            Some(refused) => Err(refused.must_be(503)),
+            Some(refused) => Err(refused.must_be(429)),
             None => Ok(()),
         }
     })

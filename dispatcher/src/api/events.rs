@@ -22,7 +22,7 @@ use crate::acceptor::AcceptFailed;
 use crate::fields::Fields;
 use crate::invalid::Invalid;
 use crate::publish::{self, Addressee, Publication};
-use crate::store::{Cursor, EventFilter, NewEvent, Page, StoredEvent};
+use crate::store::{Cursor, EventFilter, NewEvent, PAGE_BYTES, Page, StoredEvent};
 
 const FIELDS: &[&str] = &["event", "data", "tenant", "investor_id", "ordering_key", "timestamp"];
 
@@ -146,11 +146,23 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
     };
     let (tenant, livemode) = (addressee.tenant, addressee.livemode);
     let filter = EventFilter { tenant, livemode, name, since, until };
-    let after = after.map(Cursor::Event);
+    let after = after.map(|event| Cursor::Position(event.position));
     let page = Page { limit: window.limit + 1, offset: window.offset, after };
     let found = api.context.store.events(&filter, page).await?;
-    let events: Result<Vec<_>, _> = found.iter().map(|event| raw(&event.body)).collect();
-    Ok(list::page(&uri, events?, window.limit))
+    let shown = on_page(&found, window.limit);
+    let events: Result<Vec<_>, _> = shown.iter().map(|event| raw(&event.body)).collect();
+    Ok(list::cut(&uri, events?, shown.len() < found.len()))
+}
+
+/// As many as were asked for, and no more than a page's bytes, but one at least.
+fn on_page(found: &[StoredEvent], limit: u32) -> &[StoredEvent] {
+    let mut bytes = 0;
+    let fits = found.iter().enumerate().take_while(|(place, event)| {
+        bytes += event.body.len();
+        *place == 0 || bytes <= PAGE_BYTES
+    });
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    &found[..fits.count().min(limit)]
 }
 
 /// Get an event
@@ -184,12 +196,12 @@ pub(super) async fn find_of(
     addressee: Addressee,
     id: &str,
     param: &str,
-) -> Result<EventId, ApiError> {
+) -> Result<StoredEvent, ApiError> {
     let event = find(api, caller, id, param).await?;
     if event.tenant != addressee.tenant {
         return Err(Invalid::not_found(param).into());
     }
-    Ok(event.id)
+    Ok(event)
 }
 
 /// A stored body inside another answer, byte for byte.

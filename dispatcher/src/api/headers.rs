@@ -16,7 +16,8 @@ const ON_EVERY_ANSWER: [(HeaderName, &str); 4] = [
 
 /// Adds what the answer does not say for itself.
 pub(super) fn complete(response: &mut Response) {
-    let busy = response.status() == StatusCode::SERVICE_UNAVAILABLE;
+    let busy = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+    let busy = busy.contains(&response.status());
     let headers = response.headers_mut();
     for (name, value) in ON_EVERY_ANSWER {
         headers.entry(name).or_insert(HeaderValue::from_static(value));

@@ -14,6 +14,11 @@ pub(super) fn page<T: Serialize>(uri: &Uri, mut items: Vec<T>, limit: u32) -> Re
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = items.len() > limit;
     items.truncate(limit);
+    cut(uri, items, has_more)
+}
+
+/// Answers with these items.
+pub(super) fn cut<T: Serialize>(uri: &Uri, items: Vec<T>, has_more: bool) -> Response {
     answer::json(StatusCode::OK, &list(uri, items, has_more))
 }
 

@@ -24,7 +24,7 @@ mod replays;
 mod secrets;
 pub mod server;
 mod settings;
-mod stream;
+pub mod stream;
 mod tenants;
 mod test_events;
 mod unread;
@@ -40,7 +40,6 @@ use axum::{Extension, Router};
 use bluum_hooks_shared::error::ErrorCode;
 use bluum_hooks_shared::header::REQUEST_ID;
 use bluum_hooks_shared::id::RequestId;
-use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, debug, info_span};
 use utoipa_axum::router::OpenApiRouter;
@@ -49,6 +48,7 @@ use utoipa_axum::routes;
 use self::error::ApiError;
 use self::limit::Limiter;
 use self::openapi::Document;
+use self::stream::Streams;
 use crate::acceptor::Acceptor;
 use crate::config::Limits;
 use crate::context::Context;
@@ -65,8 +65,7 @@ pub struct Api {
     pub targets: Targets,
     pub limiter: Limiter,
     pub limits: Limits,
-    /// Room for streams of events.
-    pub streams: Arc<Semaphore>,
+    pub streams: Streams,
 }
 
 type Shared = State<Arc<Api>>;

@@ -90,8 +90,8 @@ pub(super) async fn many(
     let telling = Telling {
         status: StatusCode::ACCEPTED,
         secret: false,
-        declined: "Nothing can be replayed: this webhook is not active. Set its status to \
-                   'active' first; that alone releases what was parked meanwhile."
+        declined: "Nothing can be replayed: this webhook is not active, or has four replays that \
+                   run. Setting its status to 'active' releases what was parked meanwhile."
             .into(),
     };
     let render = move |registry: &Registry| answer::bytes(&shown(registry, id));

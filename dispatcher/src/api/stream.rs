@@ -4,8 +4,9 @@
 //! stream but its cursor, so one that breaks is resumed from the last id that arrived, with no
 //! event left out.
 
+use std::collections::HashMap;
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -16,7 +17,7 @@ use bluum_hooks_shared::id::{EventId, KeyId, TenantId};
 use bluum_hooks_shared::time::Timestamp;
 use bytes::Bytes;
 use futures_util::stream;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
 use super::answer::{self, Answer};
 use super::auth::Caller;
@@ -55,18 +56,21 @@ pub(super) async fn open(State(api): Shared, caller: Caller, request: Request) -
     query.finish()?;
     let addressee = caller.acts_for(tenant.as_deref(), &api.context.store.registry())?;
     let resumed = request.headers().get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
+    let resumed = resumed.filter(|id| !id.is_empty());
     let after = match (resumed, starting_after.as_deref()) {
         (Some(id), _) => Some((id, "Last-Event-ID")),
         (None, Some(id)) => Some((id, "starting_after")),
         (None, None) => None,
     };
     let after = match after {
-        Some((id, param)) => Some(events::find_of(&api, &caller, addressee, id, param).await?),
+        Some((id, param)) => {
+            Some(events::find_of(&api, &caller, addressee, id, param).await?.position)
+        }
         None => None,
     };
-    let place = Arc::clone(&api.streams).try_acquire_owned().map_err(|_| {
-        let message = format!("{} streams are open already; try again later.", api.limits.streams);
-        Invalid::request(ErrorCode::Unavailable, message)
+    let place = api.streams.take(caller.key_id(), api.limits.streams).ok_or_else(|| {
+        let message = format!("This key may have {} streams; close one.", api.limits.streams);
+        Invalid::request(ErrorCode::TooManyRequests, message)
     })?;
     let reader = Reader {
         _place: place,
@@ -99,9 +103,48 @@ pub(super) async fn open(State(api): Shared, caller: Caller, request: Request) -
     Ok(response)
 }
 
+/// The streams that are open, by the key that opened them.
+#[derive(Debug, Clone, Default)]
+pub struct Streams(Arc<Mutex<HashMap<KeyId, usize>>>);
+
+/// Room for one stream; given back when dropped.
+struct Place {
+    key: KeyId,
+    streams: Streams,
+}
+
+impl Streams {
+    /// Whole after every statement, so a poisoned lock has nothing wrong in it.
+    fn open(&self) -> MutexGuard<'_, HashMap<KeyId, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, key: KeyId, at_most: usize) -> Option<Place> {
+        let mut open = self.open();
+        let count = open.entry(key).or_default();
+        if *count >= at_most {
+            return None;
+        }
+        *count += 1;
+        Some(Place { key, streams: self.clone() })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.streams.open();
+        if let Some(count) = open.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.key);
+            }
+        }
+    }
+}
+
 /// Where a stream stands.
 struct Reader {
-    _place: OwnedSemaphorePermit,
+    _place: Place,
     api: Arc<Api>,
     key: KeyId,
     arrivals: watch::Receiver<()>,
@@ -110,7 +153,7 @@ struct Reader {
     /// over is passed over once.
     event: Option<String>,
     since: Option<Timestamp>,
-    after: Option<EventId>,
+    after: Option<i64>,
 }
 
 impl Reader {
@@ -124,14 +167,15 @@ impl Reader {
             }
             // What arrives while the page is read must wake the wait after it.
             self.arrivals.mark_unchanged();
-            let after = self.after.map(Cursor::Event);
+            // Not by its id: the event may be forgotten while the stream is quiet.
+            let after = self.after.map(Cursor::Position);
             let page = Page { limit: PAGE, offset: 0, after };
             let found = context.store.events(&self.filter, page).await.map_err(|failure| {
                 let _logged = ApiError::internal(&failure);
                 std::io::Error::other("the events cannot be read")
             })?;
             if let Some(last) = found.last() {
-                self.after = Some(last.id);
+                self.after = Some(last.position);
                 let wanted: Vec<_> = found.iter().filter(|event| self.wants(event)).collect();
                 if !wanted.is_empty() {
                     return Ok(Some(frames(&wanted)));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::warn;
 
@@ -14,6 +14,7 @@ use super::init::{self, Credentials};
 use crate::acceptor::Acceptor;
 use crate::api::limit::Limiter;
 use crate::api::server::MAX_REFUSALS;
+use crate::api::stream::Streams;
 use crate::api::{self, Api};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -77,8 +78,14 @@ impl Daemon {
         tasks.spawn(committer.run());
         let limiter = Limiter::new(limits.rates, &context.clock);
         let shared = context.clone();
-        let streams = Arc::new(Semaphore::new(limits.streams));
-        let api = Api { context: shared, acceptor, targets, limiter, limits, streams };
+        let api = Api {
+            context: shared,
+            acceptor,
+            targets,
+            limiter,
+            limits,
+            streams: Streams::default(),
+        };
         tasks.spawn(api::server::serve(listener, Arc::new(api)));
         Ok(Self { address, credentials, context, tasks })
     }

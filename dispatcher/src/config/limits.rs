@@ -34,7 +34,7 @@ pub struct Limits {
     pub webhooks: usize,
     /// Of one tenant in one mode, not counting revoked ones.
     pub keys: usize,
-    /// Streams of events that are open.
+    /// Streams of events that one key has open.
     pub streams: usize,
 }
 
@@ -68,7 +68,7 @@ impl Default for Limits {
             batch_bytes: 8 * 1024 * 1024,
             webhooks: 1_000,
             keys: 1_000,
-            streams: 100,
+            streams: 10,
         }
     }
 }

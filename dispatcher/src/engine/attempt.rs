@@ -45,9 +45,22 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
         return decide(engine, claimed, Input::GivenBack, None);
     };
     let duration = engine.context.clock.monotonic().saturating_sub(began);
-    let verdict = verdict(&outcome, engine.context.clock.now());
+    let verdict = match verdict(&outcome, engine.context.clock.now()) {
+        // Who is gone is not where the webhook points now.
+        Verdict::Gone if has_moved(engine, &claimed) => {
+            Verdict::Failed { not_before: Duration::ZERO }
+        }
+        verdict => verdict,
+    };
     let attempt = describe(id, started_at, duration, outcome);
     decide(engine, claimed, Input::Attempted(verdict), Some(attempt))
+}
+
+/// Whether the webhook points elsewhere since the delivery was sent.
+fn has_moved(engine: &Engine, claimed: &Claimed) -> bool {
+    let registry = engine.context.store.registry();
+    let current = registry.webhook_numbered(claimed.webhook.number);
+    current.is_some_and(|webhook| webhook.settings.url != claimed.webhook.settings.url)
 }
 
 /// The request, with a signature over this moment.

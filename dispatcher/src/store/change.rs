@@ -93,20 +93,25 @@ pub(super) fn room_for_key(
     if key.tenant.is_none() || there < at_most { Ok(()) } else { Err(StoreError::Declined) }
 }
 
-/// The replays that a webhook's edit begins and ends: a stopped webhook releases nothing.
-pub(super) fn releases(
+/// Replays of a webhook that may run at the same time.
+const MAX_RUNNING: usize = 4;
+/// Replays of a webhook that are kept to be looked at, once they have ended.
+const MAX_ENDED: usize = 20;
+
+/// The replays that a webhook's edit begins and ends: of a stopped webhook nothing is replayed.
+pub(super) fn replays(
     webhook: &Webhook,
     edited: &mut Edited,
     registry: &Registry,
     now: Timestamp,
 ) -> Vec<Replay> {
-    let running = registry.release_of(webhook.number);
     if webhook.stopped().is_none() {
-        // One that runs takes up everything that is there.
+        // A release that runs takes up everything that is there.
+        let running = registry.release_of(webhook.number);
         return edited.release.take().filter(|_| running.is_none()).into_iter().collect();
     }
-    let end = |release: &Replay| release.clone().ended(ReplayStatus::Canceled, now);
-    running.map(|release| end(release)).into_iter().collect()
+    let running = registry.replays_of(webhook.settings.id).filter(|replay| replay.is_running());
+    running.map(|replay| Replay::clone(replay).ended(ReplayStatus::Canceled, now)).collect()
 }
 
 /// The replay as it begins: it reaches to the last delivery that there is.
@@ -116,11 +121,17 @@ pub(super) fn begin(
     registry: &Registry,
 ) -> Result<Replay, StoreError> {
     let webhook = registry.webhook(replay.webhook).ok_or(StoreError::Declined)?;
-    if webhook.stopped().is_some() {
+    let running = registry.replays_of(replay.webhook).filter(|other| other.is_running()).count();
+    if webhook.stopped().is_some() || running >= MAX_RUNNING {
         return Err(StoreError::Declined);
     }
-    let up_to = if replay.release { i64::MAX } else { last_sequence.min(replay.up_to) };
-    Ok(Replay { up_to, ..replay })
+    Ok(Replay { up_to: last_sequence.min(replay.up_to), ..replay })
+}
+
+/// The replays of this webhook that nobody needs to see any more, when another one begins.
+pub(super) fn surplus(webhook: WebhookId, registry: &Registry) -> Vec<ReplayId> {
+    let ended = registry.replays_of(webhook).rev().filter(|replay| !replay.is_running());
+    ended.skip(MAX_ENDED).map(|replay| replay.id).collect()
 }
 
 /// The replay as it ends before its time.

@@ -74,6 +74,11 @@ impl Registry {
         self.replays.values()
     }
 
+    /// Of one webhook, oldest first.
+    pub fn replays_of(&self, webhook: WebhookId) -> impl DoubleEndedIterator<Item = &Arc<Replay>> {
+        self.replays().filter(move |replay| replay.webhook == webhook)
+    }
+
     /// The release of this webhook that runs.
     pub(super) fn release_of(&self, webhook: i64) -> Option<&Arc<Replay>> {
         self.replay(*self.releases.get(&webhook)?)
@@ -96,6 +101,10 @@ impl Registry {
             }
         }
         self.replays.insert(replay.id, Arc::new(replay));
+    }
+
+    pub(super) fn forget_replays(&mut self, ids: &[ReplayId]) {
+        self.replays.retain(|id, _| !ids.contains(id));
     }
 
     pub(super) fn put_tenant(&mut self, tenant: Tenant) {

@@ -190,6 +190,8 @@ pub struct Key {
 /// An event as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEvent {
+    /// The row: rises in the order of the commits.
+    pub position: i64,
     pub id: EventId,
     pub tenant: TenantId,
     pub livemode: bool,
@@ -243,6 +245,10 @@ pub struct DeliveryFilter {
     pub until: Option<Timestamp>,
 }
 
+/// How many bytes of events a page may have. One event is read beyond it, so that whoever asked
+/// sees that there are more.
+pub const PAGE_BYTES: usize = 1 << 20;
+
 /// Which part of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
@@ -255,6 +261,8 @@ pub struct Page {
 /// An item of a list, to page from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cursor {
+    /// The position of an event, which may be gone.
+    Position(i64),
     Event(EventId),
     Delivery(DeliveryId),
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bluum_hooks_dispatcher::store::{
-    Cursor, DeliveryFilter, EventFilter, NewEvent, Page, StoredDelivery, StoredEvent, Webhook,
+    Cursor, DeliveryFilter, EventFilter, Horizon, NewEvent, PAGE_BYTES, Page, StoredDelivery,
+    StoredEvent, Webhook,
 };
 use bluum_hooks_shared::api::DeliveryStatus;
 use bluum_hooks_shared::id::{DeliveryId, EventId, TenantId};
@@ -13,6 +14,11 @@ use super::make;
 use super::world::{ALL, START, World};
 
 const NAMES: [&str; 3] = ["order.filled", "order.canceled", "kyc.decided"];
+
+/// Every sandbox event of this tenant.
+fn every(tenant: TenantId) -> EventFilter {
+    EventFilter { tenant, livemode: false, name: None, since: None, until: None }
+}
 
 /// A webhook that was sent nine events, one a second, the names in turn.
 async fn nine(world: &mut World) -> (TenantId, Arc<Webhook>, Vec<NewEvent>) {
@@ -79,6 +85,37 @@ pub async fn events_are_filtered_by_name_and_time(mut world: World) {
     assert_eq!(events(&world, &until, ALL).await, ids(&[0, 1]), "until is not");
     let all = EventFilter { since: at(3), until: at(8), ..named };
     assert_eq!(events(&world, &all, ALL).await, ids(&[5]));
+}
+
+pub async fn a_page_of_events_has_an_end_in_bytes_too(mut world: World) {
+    let tenant = world.tenant().await;
+    let large = |event: NewEvent| NewEvent { body: vec![b'x'; PAGE_BYTES / 4].into(), ..event };
+    let events: Vec<_> = (0..6).map(|_| large(world.event(tenant))).collect();
+    world.accept(&events).await;
+    let page = Page { limit: 6, offset: 0, after: None };
+    let found = world.store().events(&every(tenant), page).await.unwrap();
+    assert_eq!(found.len(), 5, "a page, and one that shows that there is more");
+    let page = Page { after: Some(Cursor::Position(found[3].position)), ..page };
+    let found = world.store().events(&every(tenant), page).await.unwrap();
+    assert_eq!(
+        found.iter().map(|event| event.id).collect::<Vec<_>>(),
+        [events[4].id, events[5].id]
+    );
+}
+
+pub async fn a_list_goes_on_after_what_is_forgotten(mut world: World) {
+    let tenant = world.tenant().await;
+    let events: Vec<_> = (0..3).map(|_| world.event(tenant)).collect();
+    world.accept(&events[..2]).await;
+    let found = world.store().events(&every(tenant), ALL).await.unwrap();
+    let after = Some(Cursor::Position(found[1].position));
+    world.later(Duration::from_secs(1));
+    let horizon = Horizon { finished_before: world.now, parked_before: world.now };
+    let forgotten = world.store().forget(0, 10, horizon, world.now).await.unwrap();
+    assert_eq!(forgotten.events, 2);
+    world.accept(&events[2..]).await;
+    let found = world.store().events(&every(tenant), Page { after, ..ALL }).await.unwrap();
+    assert_eq!(found.iter().map(|event| event.id).collect::<Vec<_>>(), [events[2].id]);
 }
 
 pub async fn a_page_stays_while_more_is_added(mut world: World) {

@@ -113,6 +113,8 @@ macro_rules! conformance {
             lists {
                 events_come_in_commit_order_in_pages
                 events_are_filtered_by_name_and_time
+                a_page_of_events_has_an_end_in_bytes_too
+                a_list_goes_on_after_what_is_forgotten
                 a_page_stays_while_more_is_added
                 one_sees_ones_own
                 what_is_not_there_is_nothing
@@ -149,6 +151,8 @@ macro_rules! conformance {
                 what_is_replayed_stands_in_line
                 stopping_parks_what_waits_and_starting_releases_it_in_order
                 a_release_ends_when_the_webhook_is_stopped_again
+                of_a_stopped_webhook_nothing_is_replayed
+                replays_are_few_and_the_old_ones_are_forgotten
             }
         }
     };

@@ -246,3 +246,46 @@ pub async fn a_release_ends_when_the_webhook_is_stopped_again(mut world: World) 
     assert_eq!(registry.replay(release).unwrap().status, ReplayStatus::Canceled);
     assert_eq!(registry.replay(second).unwrap().status, ReplayStatus::Finished);
 }
+
+pub async fn of_a_stopped_webhook_nothing_is_replayed(mut world: World) {
+    for delete in [false, true] {
+        let (webhook, _) = finished(&mut world, &[make::DELIVERED; 3]).await;
+        let delivered = ReplayFilter { delivered: true, ..ReplayFilter::default() };
+        let replay = start(&mut world, &webhook, delivered).await.unwrap();
+        world.store().advance_replay(replay, 1, world.now).await.unwrap();
+        if delete {
+            let now = world.now;
+            world.change(&webhook, move |draft| draft.deleted_at = Some(now)).await;
+        } else {
+            set_status(&mut world, &webhook, WebhookStatus::Inactive).await;
+        }
+        assert_eq!(run(&world, replay, 1).await, [0]);
+        world.claim().await;
+        assert_eq!(world.statuses(&webhook).await, [Parked, Delivered, Delivered]);
+        let registry = world.store().registry();
+        assert_eq!(registry.replay(replay).unwrap().status, ReplayStatus::Canceled);
+    }
+}
+
+pub async fn replays_are_few_and_the_old_ones_are_forgotten(mut world: World) {
+    let (webhook, _) = finished(&mut world, &[]).await;
+    let mut begun = Vec::new();
+    for _ in 0..4 {
+        begun.push(start(&mut world, &webhook, ReplayFilter::default()).await.unwrap());
+        world.later(Duration::from_secs(1));
+    }
+    let refused = start(&mut world, &webhook, ReplayFilter::default()).await;
+    assert!(matches!(refused, Err(StoreError::Declined)), "four run");
+    for _ in 0..30 {
+        run(&world, begun[begun.len() - 4], 1).await;
+        begun.push(start(&mut world, &webhook, ReplayFilter::default()).await.unwrap());
+        world.later(Duration::from_secs(1));
+    }
+    for _ in 0..2 {
+        let registry = world.store().registry();
+        let kept: Vec<_> = registry.replays().map(|replay| replay.id).collect();
+        assert_eq!(kept, begun[begun.len() - kept.len()..], "the newest");
+        assert_eq!(kept.len(), 4 + 20);
+        world.reopen().await;
+    }
+}

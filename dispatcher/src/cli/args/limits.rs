@@ -47,7 +47,7 @@ pub(in crate::cli) struct LimitArgs {
     /// Keys of a tenant in sandbox, and in live mode [default: 1000]
     #[arg(long, value_name = "N")]
     max_keys: Option<String>,
-    /// Streams of events open at the same time [default: 100]
+    /// Streams of events that a key may have open [default: 10]
     #[arg(long, value_name = "N")]
     max_streams: Option<String>,
 }

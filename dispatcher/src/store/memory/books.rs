@@ -96,6 +96,7 @@ impl Books {
             self.published.insert((event.tenant, event.livemode, key), event.id);
         }
         let stored = StoredEvent {
+            position,
             id: event.id,
             tenant: event.tenant,
             livemode: event.livemode,

@@ -7,8 +7,8 @@ use bluum_hooks_shared::time::Timestamp;
 use super::accept::{accept, keep, keys_are_free};
 use super::books::{Books, refuse_if};
 use crate::slots::Slots;
-use crate::store::change::{begin, cancel, releases, room_for_key, room_for_webhook};
-use crate::store::{Change, Keep, Key, NewEvent, Registry, StoreError, Webhook};
+use crate::store::change::{begin, cancel, replays, room_for_key, room_for_webhook, surplus};
+use crate::store::{Change, Keep, Key, NewEvent, Registry, Replay, StoreError, Webhook};
 
 pub(super) fn change(
     books: &mut Books,
@@ -59,8 +59,8 @@ fn apply(
         }
         Change::EditWebhook(id, edit) => {
             let (webhook, mut edited) = edit.apply(id, registry, now)?;
-            for release in releases(&webhook, &mut edited, registry, now) {
-                registry.put_replay(release);
+            for replay in replays(&webhook, &mut edited, registry, now) {
+                put_replay(registry, replay);
             }
             registry.put_webhook(Arc::new(webhook));
             return Ok(edited.notice);
@@ -69,14 +69,20 @@ fn apply(
             let number = registry.webhook_number(replay.webhook);
             let last = number.and_then(|number| books.sequences.get(&number)).copied();
             let replay = begin(replay, last.unwrap_or(0), registry)?;
-            registry.put_replay(replay);
+            put_replay(registry, replay);
         }
         Change::CancelReplay(id) => {
             let canceled = cancel(id, registry, now)?;
-            registry.put_replay(canceled);
+            put_replay(registry, canceled);
         }
     }
     Ok(None)
+}
+
+fn put_replay(registry: &mut Registry, replay: Replay) {
+    let surplus = surplus(replay.webhook, registry);
+    registry.forget_replays(&surplus);
+    registry.put_replay(replay);
 }
 
 fn add_key(registry: &mut Registry, key: Key) -> Result<(), StoreError> {

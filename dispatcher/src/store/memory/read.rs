@@ -5,19 +5,38 @@ use bluum_hooks_shared::time::Timestamp;
 
 use super::books::{Books, Delivery};
 use crate::store::{
-    Cursor, DeliveryFilter, EventFilter, Page, StoredAttempt, StoredDelivery, StoredEvent,
+    Cursor, DeliveryFilter, EventFilter, PAGE_BYTES, Page, StoredAttempt, StoredDelivery,
+    StoredEvent,
 };
 
 pub(super) fn events(books: &Books, filter: &EventFilter, page: Page) -> Vec<StoredEvent> {
-    let list = books
-        .events
-        .values()
-        .filter(|event| event.tenant == filter.tenant && event.livemode == filter.livemode);
+    let (from, page) = match page.after {
+        Some(Cursor::Position(position)) => (position + 1, Page { after: None, ..page }),
+        _ => (0, page),
+    };
+    let list = books.events.range(from..).map(|(_, event)| event);
+    let list =
+        list.filter(|event| event.tenant == filter.tenant && event.livemode == filter.livemode);
     let wanted = |event: &StoredEvent| {
         filter.name.as_ref().is_none_or(|name| *name == event.name)
             && within(event.created_at, filter.since, filter.until)
     };
-    cut(list, |event| Cursor::Event(event.id), wanted, page)
+    let mut found = cut(list, |event| Cursor::Event(event.id), wanted, page);
+    found.truncate(within_bytes(found.iter().map(|event| event.body.len())));
+    found
+}
+
+/// How many of these there are in a page's bytes, and one beyond.
+fn within_bytes(sizes: impl Iterator<Item = usize>) -> usize {
+    let mut left = PAGE_BYTES;
+    let whole = sizes.take_while(|size| match left.checked_sub(*size) {
+        Some(rest) => {
+            left = rest;
+            true
+        }
+        None => false,
+    });
+    whole.count() + 1
 }
 
 pub(super) fn deliveries(

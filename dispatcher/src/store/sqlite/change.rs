@@ -8,7 +8,7 @@ use sqlx::{Connection, SqliteConnection};
 use super::accept::{self, Numbers, Written};
 use super::{Writer, answers, registry};
 use crate::slots::Slots;
-use crate::store::change::{begin, cancel, releases, room_for_key, room_for_webhook};
+use crate::store::change::{begin, cancel, replays, room_for_key, room_for_webhook, surplus};
 use crate::store::{
     Change, Edit, Keep, Key, NewEvent, Registry, Replay, StoreError, Tenant, Webhook,
 };
@@ -113,8 +113,8 @@ impl Step<'_> {
     async fn edit_webhook(&mut self, id: WebhookId, edit: Edit) -> Notice {
         let (webhook, mut edited) = edit.apply(id, &self.registry, self.now)?;
         registry::update_webhook(self.transaction, self.vault, &webhook.settings).await?;
-        for release in releases(&webhook, &mut edited, &self.registry, self.now) {
-            self.put_replay(release).await?;
+        for replay in replays(&webhook, &mut edited, &self.registry, self.now) {
+            self.put_replay(replay).await?;
         }
         self.registry.put_webhook(Arc::new(webhook));
         Ok(edited.notice)
@@ -122,6 +122,9 @@ impl Step<'_> {
 
     async fn put_replay(&mut self, replay: Replay) -> Notice {
         registry::put_replay(self.transaction, &replay).await?;
+        let surplus = surplus(replay.webhook, &self.registry);
+        registry::forget_replays(self.transaction, &surplus).await?;
+        self.registry.forget_replays(&surplus);
         self.registry.put_replay(replay);
         Ok(None)
     }

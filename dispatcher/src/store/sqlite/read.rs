@@ -6,13 +6,14 @@ use bluum_hooks_shared::api::DeliveryStatus;
 use bluum_hooks_shared::id::{DeliveryId, EventId};
 use bluum_hooks_shared::time::Timestamp;
 use bytes::Bytes;
+use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
 
 use super::{row, statement};
 use crate::store::{
-    Cursor, DeliveryFilter, EventFilter, Health, NewAttempt, Page, Registry, StoreError,
-    StoredAttempt, StoredDelivery, StoredEvent,
+    Cursor, DeliveryFilter, EventFilter, Health, NewAttempt, PAGE_BYTES, Page, Registry,
+    StoreError, StoredAttempt, StoredDelivery, StoredEvent,
 };
 
 pub(super) async fn event(
@@ -28,18 +29,30 @@ pub(super) async fn events(
     filter: &EventFilter,
     page: Page,
 ) -> Result<Vec<StoredEvent>, StoreError> {
-    let rows = sqlx::query(statement::EVENTS)
+    let position = match page.after {
+        Some(Cursor::Position(position)) => position,
+        _ => 0,
+    };
+    let mut rows = sqlx::query(statement::EVENTS)
         .bind(filter.tenant.to_string())
         .bind(filter.livemode)
-        .bind(page.after.map(cursor))
+        .bind(page.after.and_then(cursor))
         .bind(&filter.name)
         .bind(filter.since.map(Timestamp::as_micros))
         .bind(filter.until.map(Timestamp::as_micros))
         .bind(page.limit)
         .bind(page.offset)
-        .fetch_all(readers)
-        .await?;
-    rows.iter().map(stored_event).collect()
+        .bind(position)
+        .fetch(readers);
+    let (mut events, mut bytes) = (Vec::new(), 0);
+    while bytes <= PAGE_BYTES
+        && let Some(found) = rows.try_next().await?
+    {
+        let event = stored_event(&found)?;
+        bytes += event.body.len();
+        events.push(event);
+    }
+    Ok(events)
 }
 
 pub(super) async fn deliveries(
@@ -59,7 +72,7 @@ pub(super) async fn deliveries(
         }
     };
     let rows = list
-        .bind(page.after.map(cursor))
+        .bind(page.after.and_then(cursor))
         .bind(filter.status.map(DeliveryStatus::as_str))
         .bind(&filter.event_name)
         .bind(filter.since.map(Timestamp::as_micros))
@@ -97,16 +110,19 @@ pub(super) async fn health(readers: &SqlitePool) -> Result<Health, StoreError> {
     Ok(Health { outbox_rejected })
 }
 
-fn cursor(cursor: Cursor) -> String {
+/// The id to page from.
+fn cursor(cursor: Cursor) -> Option<String> {
     match cursor {
-        Cursor::Event(id) => id.to_string(),
-        Cursor::Delivery(id) => id.to_string(),
+        Cursor::Position(_) => None,
+        Cursor::Event(id) => Some(id.to_string()),
+        Cursor::Delivery(id) => Some(id.to_string()),
     }
 }
 
 fn stored_event(found: &SqliteRow) -> Result<StoredEvent, StoreError> {
     let body: Vec<u8> = found.try_get("body")?;
     Ok(StoredEvent {
+        position: found.try_get("position")?,
         id: row::parsed(found, "id")?,
         tenant: row::parsed(found, "tenant_id")?,
         livemode: found.try_get("livemode")?,

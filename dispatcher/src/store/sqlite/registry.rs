@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bluum_hooks_shared::api::{Ordering, Role, WebhookStatus};
-use bluum_hooks_shared::id::{KeyId, WebhookId};
+use bluum_hooks_shared::id::{KeyId, ReplayId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -166,6 +166,17 @@ pub(super) async fn put_replay(
         .bind(replay.finished_at.map(Timestamp::as_micros))
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+pub(super) async fn forget_replays(
+    connection: &mut SqliteConnection,
+    ids: &[ReplayId],
+) -> Result<(), StoreError> {
+    if !ids.is_empty() {
+        let forget = sqlx::query(statement::FORGET_REPLAYS).bind(row::batch(&ids)?);
+        forget.execute(connection).await?;
+    }
     Ok(())
 }
 

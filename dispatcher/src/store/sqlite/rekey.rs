@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use sqlx::{Connection, Row, SqliteConnection};
+use tracing::warn;
 
 use super::open::{Cause, connect, is_new, key, lock, options, real, unusable};
 use super::registry::json;
@@ -50,7 +51,9 @@ pub async fn rekey(
     }
     let path = &real(path)?;
     let _lock = lock(path)?;
-    let mut connection = connect(path, &options(path)).await?;
+    // What the old key opens is overwritten, not just let go of.
+    let options = options(path).pragma("secure_delete", "on");
+    let mut connection = connect(path, &options).await?;
     let old_key = key(&mut connection, path, old).await?;
     let new_key = new.read_or_make(&*random).map_err(RekeyError::NoNewKey)?;
     if new_key == old_key {
@@ -59,12 +62,16 @@ pub async fn rekey(
     let from = Vault::new(&old_key, Arc::clone(&random));
     let to = Vault::new(&new_key, random);
     let unusable = |cause: Cause| unusable(path, cause);
+    // What updates long ago let go of still stands in free space. First, because it needs room and
+    // may fail: then nothing has changed.
+    let rewritten = sqlx::query("VACUUM").execute(&mut connection).await;
+    rewritten.map_err(|error| unusable(error.into()))?;
     let rekeyed =
         reseal(&mut connection, &from, &to).await.map_err(|error| unusable(error.into()))?;
-    // What the old key opens still stands in free space, also from updates long ago.
-    for rewrite in ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"] {
-        let rewritten = sqlx::query(rewrite).execute(&mut connection).await;
-        rewritten.map_err(|error| unusable(error.into()))?;
+    if let Err(error) =
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await
+    {
+        warn!(%error, "sealed anew; the log beside the database may still hold what was before");
     }
     Ok(rekeyed)
 }

@@ -1,6 +1,6 @@
 //! Replay: finished deliveries owed again, one, or a batch of many and the cursor with it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use bluum_hooks_shared::id::{DeliveryId, ReplayId};
 use bluum_hooks_shared::time::Timestamp;
@@ -134,6 +134,21 @@ async fn look(
     Ok((found, cursor.unwrap_or(end)))
 }
 
+/// Those of the deliveries that are still as they were found. Others may have been replayed, even
+/// delivered, or forgotten since; nobody may be queued behind one of them.
+async fn unchanged<'a>(
+    transaction: &mut SqliteConnection,
+    found: &'a [Standing],
+) -> Result<Vec<&'a Standing>, StoreError> {
+    let positions: Vec<_> = found.iter().map(|standing| standing.position).collect();
+    let rows = sqlx::query(statement::STANDINGS).bind(row::batch(&positions)?);
+    let rows = rows.fetch_all(transaction).await?;
+    let now: Vec<Standing> = rows.iter().map(row::standing).collect::<Result<_, _>>()?;
+    let now: HashMap<_, _> = now.into_iter().map(|one| (one.position, one.progress)).collect();
+    let same = |standing: &&Standing| now.get(&standing.position) == Some(&standing.progress);
+    Ok(found.iter().filter(same).collect())
+}
+
 async fn take(
     writer: &mut Writer,
     replay: &Replay,
@@ -157,7 +172,8 @@ async fn set(
     found: &[Standing],
     now: Timestamp,
 ) -> Result<usize, StoreError> {
-    let line = |standing: &Standing| Some((standing.webhook, standing.ordering_key.clone()?));
+    let found = unchanged(transaction, found).await?;
+    let line = |standing: &&Standing| Some((standing.webhook, standing.ordering_key.clone()?));
     let lines: HashSet<_> = found.iter().filter_map(line).collect();
     let busy = sqlx::query_as(statement::BUSY_LINES).bind(row::batch(&lines)?);
     let busy: Vec<(i64, String)> = busy.fetch_all(&mut *transaction).await?;
@@ -172,4 +188,120 @@ async fn set(
         .collect();
     let update = sqlx::query(statement::SET_PROGRESS).bind(row::batch(&changes)?);
     Ok(update.fetch_all(transaction).await?.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use bluum_hooks_shared::api::{DeliveryStatus, Ordering, WebhookStatus};
+    use bluum_hooks_shared::id::{EventId, TenantId, WebhookId};
+
+    use super::*;
+    use crate::policy::judge::Verdict;
+    use crate::policy::retry::RetrySchedule;
+    use crate::policy::state::{Input, step};
+    use crate::random::SystemRandom;
+    use crate::slots::Slots;
+    use crate::store::{Audience, Change, NewEvent, Report, Tenant, WebhookDraft, Work};
+    use crate::vault::KeySource;
+
+    const NOW: Timestamp = Timestamp::from_unix_seconds(1_750_000_000);
+
+    fn webhook(tenant: TenantId) -> WebhookDraft {
+        WebhookDraft {
+            id: WebhookId::new(NOW, 1),
+            tenant,
+            livemode: false,
+            name: None,
+            description: None,
+            url: "https://partner.example/".into(),
+            event_type_names: vec!["*".into()],
+            status: WebhookStatus::Active,
+            status_reason: None,
+            ordering: Ordering::Object,
+            timeout: Duration::from_secs(30),
+            retry_schedule: None,
+            max_in_flight: 9,
+            headers: Default::default(),
+            metadata: [].into(),
+            secrets: Vec::new(),
+            created_at: NOW,
+            updated_at: NOW,
+            deleted_at: None,
+        }
+    }
+
+    fn event(tenant: TenantId, seed: u128) -> NewEvent {
+        NewEvent {
+            id: EventId::new(NOW, seed),
+            tenant,
+            livemode: false,
+            name: "order.filled".into(),
+            ordering_key: Some("a".into()),
+            idempotency_key: None,
+            body: "{}".into(),
+            audience: Audience::Subscribers,
+            seed,
+        }
+    }
+
+    async fn deliver(store: &SqliteStore, Work { claimed, slot: _slot }: Work) {
+        let input = Input::Attempted(Verdict::Delivered);
+        let after = step(claimed.progress, input, NOW, &RetrySchedule::default(), 0.0).unwrap();
+        let report = Report { claimed, after, attempt: None, notice: None, hand_on: false };
+        store.record(&[report], NOW).await.unwrap();
+    }
+
+    /// Two deliveries about one object, delivered.
+    async fn two_delivered(store: &SqliteStore, slots: &Slots) -> WebhookId {
+        let id = TenantId::new(NOW, 1);
+        let tenant = Tenant { id, name: "T".into(), metadata: [].into(), created_at: NOW };
+        store.change(Change::AddTenant(tenant, Vec::new()), None, NOW).await.unwrap();
+        let draft = webhook(id);
+        let webhook = draft.id;
+        store.change(Change::AddWebhook(draft, 1), None, NOW).await.unwrap();
+        for seed in [1, 2] {
+            let accepted = store.accept(&[event(id, seed)], &[], slots, NOW).await.unwrap();
+            for work in accepted.work {
+                deliver(store, work).await;
+            }
+        }
+        webhook
+    }
+
+    #[tokio::test]
+    async fn nobody_is_queued_behind_what_has_changed_since_it_was_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeySource::Ours(folder.path().join("key"));
+        let file = folder.path().join("hooks.db");
+        let store = SqliteStore::open(&file, &key, Arc::new(SystemRandom), NOW).await.unwrap();
+        let slots = Slots::new(9, Default::default());
+        let webhook = two_delivered(&store, &slots).await;
+        let filter = ReplayFilter { delivered: true, ..ReplayFilter::default() };
+        let replay = Replay::new(ReplayId::new(NOW, 1), webhook, filter, NOW);
+
+        let (found, cursor) = look(&store.readers, &replay, 1, 10).await.unwrap();
+        assert_eq!(found.len(), 2);
+        let all = crate::store::DeliveryFilter { webhook: Some(webhook), ..Default::default() };
+        let page = crate::store::Page { limit: 9, offset: 0, after: None };
+        let first = store.deliveries(&all, page).await.unwrap().remove(1);
+        store.replay(first.id, None, NOW).await.unwrap();
+        let due = store.claim_due(9, &slots, NOW).await.unwrap();
+        for work in due.work {
+            deliver(&store, work).await;
+        }
+        let mut writer = store.writer().await.unwrap();
+        let (_, replayed) = take(&mut writer, &replay, 1, &found, cursor, NOW).await.unwrap();
+        writer.ended(&Ok(()));
+        drop(writer);
+        assert_eq!(replayed, 1);
+        let second = store.deliveries(&all, page).await.unwrap().remove(0);
+        assert_eq!(
+            second.progress.state.status(),
+            DeliveryStatus::Waiting,
+            "nobody is ahead of it"
+        );
+    }
 }

@@ -141,6 +141,17 @@ WHERE due_at > ?1 AND state = 'leased'";
 
 // Replaying
 
+/// These deliveries, as they stand.
+pub(crate) const STANDINGS: &str = concat!(
+    standing!(),
+    "
+FROM json_each(?1) AS row
+JOIN deliveries AS delivery ON delivery.position = row.value"
+);
+
+pub(crate) const FORGET_REPLAYS: &str = "
+DELETE FROM replays WHERE id IN (SELECT row.value FROM json_each(?1) AS row)";
+
 pub(crate) const REPLAYS: &str = "
 SELECT
     replays.id, webhooks.id AS webhook_id, replays.status, release, delivered, reason, event, since,

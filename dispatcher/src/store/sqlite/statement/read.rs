@@ -3,12 +3,12 @@
 // Reading
 
 pub(crate) const EVENT: &str = "
-SELECT id, tenant_id, livemode, name, created_at, body FROM events WHERE id = ?1";
+SELECT position, id, tenant_id, livemode, name, created_at, body FROM events WHERE id = ?1";
 
 pub(crate) const EVENTS: &str = "
-SELECT id, tenant_id, livemode, name, created_at, body FROM events
+SELECT position, id, tenant_id, livemode, name, created_at, body FROM events
 WHERE tenant_id = ?1 AND livemode = ?2
-    AND position > iif(?3 IS NULL, 0, (
+    AND position > iif(?3 IS NULL, ?9, (
         SELECT position FROM events WHERE id = ?3 AND tenant_id = ?1 AND livemode = ?2
     ))
     AND (?4 IS NULL OR name = ?4)
