@@ -162,6 +162,29 @@ async fn bodies_are_plain_json_in_utf_8() {
 }
 
 #[tokio::test]
+async fn who_is_refused_while_sending_hears_why() {
+    const BODY: usize = 6 << 20;
+    let daemon = daemon();
+    let right = daemon.operator_key().header();
+    for (path, authorization, status) in [
+        ("/v1/events/batch", "Basic d3Jvbmc6a2V5", 401),
+        ("/v1/events", &*right, 413),
+        ("/v1/nowhere", &right, 404),
+        ("/v1/webhooks", &right, 413),
+    ] {
+        for _ in 0..3 {
+            let mut request = format!(
+                "POST {path} HTTP/1.1\r\nHost: hooks\r\nAuthorization: {authorization}\r\n\
+                 Content-Length: {BODY}\r\n\r\n"
+            );
+            request.push_str(&" ".repeat(BODY));
+            let answer = Socket::open(&daemon).await.ask(request).await;
+            assert_eq!(answer.status, status, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn who_asks_before_sending_a_body_is_told() {
     let daemon = daemon();
     let body = json!({"event": "order.filled", "data": {"id": "ord_1"}}).to_string();

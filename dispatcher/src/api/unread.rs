@@ -1,4 +1,5 @@
-//! A connection whose client must read what it asked for, or lose it.
+//! A connection whose client must read what it asked for, or lose it; and can, even if it is still
+//! sending when the answer is given.
 
 use std::io::{self, Error, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -17,11 +18,39 @@ pub(super) struct Unread {
     patience: Duration,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
+    /// Runs from the end of the last answer, if the client was still sending then.
+    lingering: Option<Pin<Box<Sleep>>>,
+    lingered: usize,
 }
+
+/// How long to go on reading after the last answer, and how much. A connection that is closed with
+/// something unread is reset, and the client that is still sending never sees its answer.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 16 << 20;
 
 impl Unread {
     pub(super) fn within(patience: Duration, stream: TcpStream) -> Self {
-        Self { stream, patience, waiting: None }
+        Self { stream, patience, waiting: None, lingering: None, lingered: 0 }
+    }
+
+    /// Reads and throws away what the client is still sending. Over at once if it sends nothing.
+    fn linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut thrown_away = [0; 16 * 1024];
+        while self.lingered < LINGER_BYTES {
+            let mut buffer = ReadBuf::new(&mut thrown_away);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    self.lingered += buffer.filled().len();
+                    self.lingering.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+                }
+                Poll::Ready(_) => break,
+                Poll::Pending => match &mut self.lingering {
+                    Some(over) => return over.as_mut().poll(context),
+                    None => break,
+                },
+            }
+        }
+        Poll::Ready(())
     }
 
     fn watch<T>(
@@ -77,6 +106,7 @@ impl AsyncWrite for Unread {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+        self.linger(context).map(Ok)
     }
 }
