@@ -372,7 +372,8 @@ async fn a_replay_runs_although_nobody_waits_for_the_answer() {
         connection.write_all(request.as_bytes()).await.unwrap();
         wait::pause(Duration::from_micros(chance.number(0..6_000))).await;
         drop(connection);
-        for begun in replays(&partner, &webhook).await {
+        // The newest: old ones are forgotten when another one begins.
+        for begun in replays(&partner, &webhook).await.into_iter().take(3) {
             let what = format!("a replay to end, seed {seed}");
             until_progress(&partner.operator, &begun, &what, is_finished).await;
         }
