@@ -6,8 +6,8 @@ use std::time::Duration;
 use bluum_hooks_dispatcher::policy::state::MAX_LOST_CLAIMS;
 use bluum_hooks_dispatcher::slots::Slot;
 use bluum_hooks_dispatcher::store::{
-    Accepted, Audience, Change, Claimed, Cursor, Due, Edit, EventFilter, Key, LEASE, NewEvent,
-    OutboxRow, Page, Recorded, Report, Tenant, Work,
+    Accepted, Audience, Change, Claimed, Cursor, Due, Edit, EventFilter, Key, LEASE, OutboxRow,
+    Page, Recorded, Report, Tenant, Work,
 };
 use bluum_hooks_shared::api::Role;
 use bluum_hooks_shared::id::{DeliveryId, EventId, TenantId, WebhookId};
@@ -36,7 +36,7 @@ pub(super) struct Side {
     /// How many deliveries each webhook was accepted for.
     pub(super) owed: BTreeMap<i64, usize>,
     last_event: BTreeMap<(TenantId, bool), EventId>,
-    /// Of the events that are not simply for all subscribers.
+    /// For whom each event is.
     audiences: HashMap<EventId, Audience>,
     /// Webhooks of which something was replayed because somebody asked for it.
     pub(super) replayed: HashSet<WebhookId>,
@@ -85,10 +85,13 @@ impl Side {
             | Op::CancelReplay(_) => self.register(op).await,
             Op::Advance(..) | Op::Replay(_) | Op::CountReplay(..) => self.replay(op).await,
             Op::Accept(events, answers) => {
-                self.note_audience(events);
                 let World { slots, now, .. } = &self.world;
                 match self.world.store().accept(events, answers, slots, *now).await {
-                    Ok(accepted) => self.accepted(accepted).await,
+                    Ok(accepted) => {
+                        // Not of what was refused: its ids may come again, for others.
+                        self.audiences.extend(events.iter().map(|one| (one.id, one.audience)));
+                        self.accepted(accepted).await
+                    }
                     Err(error) => vec![refused(&error)],
                 }
             }
@@ -188,11 +191,6 @@ impl Side {
             }
             _ => Vec::new(),
         }
-    }
-
-    fn note_audience<'a>(&mut self, events: impl IntoIterator<Item = &'a NewEvent>) {
-        let some = events.into_iter().filter(|event| event.audience != Audience::Subscribers);
-        self.audiences.extend(some.map(|event| (event.id, event.audience)));
     }
 
     async fn accepted(&mut self, accepted: Accepted) -> Vec<String> {

@@ -10,7 +10,7 @@ use crate::slots::{Slot, Slots};
 use crate::store::{Claimed, Due, LEASE, Registry, Store, StoreError, Work, turns};
 
 /// Deliveries of a stopped webhook that are parked in one commit.
-const PARK_BATCH: i64 = 500;
+const PARK_BATCH: i64 = 2_000;
 
 pub(super) async fn claim_due(
     store: &SqliteStore,
