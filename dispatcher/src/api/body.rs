@@ -19,6 +19,10 @@ use crate::invalid::Invalid;
 /// For settings and the like.
 pub(super) const SMALL: usize = 64 * 1024;
 
+/// How much of a body that is too large is read and thrown away, so that the connection can be used
+/// again: a client keeps it, and would send its next request into the end of it.
+const DISCARDED: usize = 1024 * 1024;
+
 /// When the body must have arrived; on every request.
 #[derive(Debug, Clone)]
 pub(super) struct Deadline {
@@ -59,11 +63,23 @@ pub(super) async fn read(request: Request<Body>, limit: usize) -> Result<Bytes, 
     }
 }
 
-async fn collect(body: Body, limit: usize) -> Result<Bytes, Invalid> {
-    match Limited::new(body, limit).collect().await {
+async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Invalid> {
+    match Limited::new(&mut body, limit).collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large(limit)),
+        Err(error) if error.is::<LengthLimitError>() => {
+            discard(body).await;
+            Err(too_large(limit))
+        }
         Err(_) => Err(Invalid::request(ErrorCode::Validation, "The body did not arrive whole.")),
+    }
+}
+
+async fn discard(mut body: Body) {
+    let mut left = DISCARDED;
+    while left > 0
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
     }
 }
 
