@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use bluum_hooks_shared::time::Timestamp;
+
 use crate::bell::{Arrivals, Bell};
 use crate::clock::Clock;
 use crate::random::Random;
 use crate::shutdown::Shutdown;
 use crate::slots::Slots;
-use crate::store::Store;
+use crate::store::{Change, Keep, Registry, Store, StoreError};
 
 /// One dispatcher's store, clock, randomness, slots, bells and end. Clones are the same dispatcher.
 #[derive(Debug, Clone)]
@@ -26,6 +28,21 @@ pub struct Context {
 }
 
 impl Context {
+    /// Makes a change, and wakes all who may have something to do with it: it may stop a webhook or
+    /// start one again, begin a replay, publish a notice.
+    pub async fn change(
+        &self,
+        change: Change,
+        answer: Option<Keep<Registry>>,
+        now: Timestamp,
+    ) -> Result<Arc<Registry>, StoreError> {
+        let changed = self.store.change(change, answer, now).await;
+        self.bell.ring();
+        self.replays.ring();
+        self.arrivals.tell();
+        changed
+    }
+
     /// A dispatcher that nothing has happened in, with so many slots.
     pub fn new(
         store: Arc<dyn Store>,

@@ -3,8 +3,6 @@
 //! The answer is kept in the commit of what it answers. So a client that heard nothing, because the
 //! connection or the daemon died in between, asks again and hears what it would have heard.
 
-use std::sync::Arc;
-
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -131,8 +129,8 @@ pub(super) async fn change_and_tell(
     change: Change,
     render: impl Fn(&Registry) -> Bytes + Clone + Send + 'static,
 ) -> Result<Response, ApiError> {
-    let (store, now) = (Arc::clone(&api.context.store), api.context.clock.now());
-    let write = |keep| async move { store.change(change, keep, now).await };
+    let (context, now) = (api.context.clone(), api.context.clock.now());
+    let write = |keep| async move { context.change(change, keep, now).await };
     asked.tell(api, telling, render, write).await
 }
 

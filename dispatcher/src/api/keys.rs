@@ -1,7 +1,5 @@
 //! API keys, for operators.
 
-use std::sync::Arc;
-
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
 use bluum_hooks_shared::api::{ApiKey, KeyStatus, List, Role};
@@ -125,8 +123,8 @@ pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<Stri
 pub(super) async fn revoke(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     caller.operator()?;
     let key = find(&api, &id)?;
-    let (store, now) = (Arc::clone(&api.context.store), api.context.clock.now());
-    to_the_end(async move { store.change(Change::RevokeKey(key.id), None, now).await }).await??;
+    let (context, now) = (api.context.clone(), api.context.clock.now());
+    to_the_end(async move { context.change(Change::RevokeKey(key.id), None, now).await }).await??;
     Ok(answer::json(StatusCode::OK, &find(&api, &id)?))
 }
 

@@ -11,7 +11,7 @@ use bluum_hooks_shared::time::Timestamp;
 
 use super::answer::{self, Answer};
 use super::auth::Caller;
-use super::idempotency::{Asked, Telling};
+use super::idempotency::{Asked, Telling, change_and_tell};
 use super::openapi::requests::{NewReplay, Nothing};
 use super::path::Path;
 use super::query::{Query, Window, known_event};
@@ -95,14 +95,7 @@ pub(super) async fn many(
             .into(),
     };
     let render = move |registry: &Registry| answer::bytes(&shown(registry, id));
-    let Context { store, replays, .. } = api.context.clone();
-    let write = |keep| async move {
-        let started = store.change(Change::StartReplay(replay), keep, now).await;
-        // Here, because the caller may have hung up by now.
-        replays.ring();
-        started
-    };
-    asked.tell(&api, telling, render, write).await
+    change_and_tell(&api, asked, telling, Change::StartReplay(replay), render).await
 }
 
 /// Which deliveries, and whether only to count them.
@@ -203,9 +196,9 @@ pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<Stri
     params(("id" = ReplayId, Path)), responses((status = 200, body = Replay), (status = 409)))]
 pub(super) async fn cancel(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     let replay = find(&api, &caller, &id)?;
-    let Context { store, clock, .. } = api.context.clone();
+    let (context, now) = (api.context.clone(), api.context.clock.now());
     let cancel = Change::CancelReplay(replay.id.ok_or_else(|| Invalid::not_found("id"))?);
-    let canceled = to_the_end(async move { store.change(cancel, None, clock.now()).await }).await?;
+    let canceled = to_the_end(async move { context.change(cancel, None, now).await }).await?;
     let replay = find(&api, &caller, &id)?;
     match canceled {
         Err(StoreError::Declined) if replay.status == ReplayStatus::Running => {

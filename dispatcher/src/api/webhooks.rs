@@ -192,23 +192,15 @@ pub(super) async fn delete(State(api): Shared, caller: Caller, Path(id): Path<St
     Ok(answer::json(StatusCode::OK, &deleted))
 }
 
-/// Edits a webhook. Those that park, release and tell are woken.
+/// Edits a webhook.
 async fn change(
     api: &Api,
     id: WebhookId,
     edit: Edit,
     now: Timestamp,
 ) -> Result<Arc<Registry>, ApiError> {
-    let Context { store, bell, replays, arrivals, .. } = api.context.clone();
-    let change = Change::EditWebhook(id, edit);
-    let changed = to_the_end(async move {
-        let changed = store.change(change, None, now).await;
-        bell.ring();
-        replays.ring();
-        arrivals.tell();
-        changed
-    });
-    match changed.await? {
+    let (context, change) = (api.context.clone(), Change::EditWebhook(id, edit));
+    match to_the_end(async move { context.change(change, None, now).await }).await? {
         Err(StoreError::Declined) => Err(Invalid::not_found("id").into()),
         changed => Ok(changed?),
     }

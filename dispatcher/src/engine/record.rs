@@ -48,6 +48,8 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
         // The claimer may be asleep until later than what is due now: a retry, or a notice.
         if reports.iter().any(|report| report.after.state.status() != DeliveryStatus::Delivered) {
             engine.context.bell.ring();
+        }
+        if reports.iter().any(|report| report.notice.is_some()) {
             engine.context.arrivals.tell();
         }
         for ((report, recorded), slot) in reports.iter().zip(recorded).zip(slots) {
@@ -103,7 +105,7 @@ async fn disable_gone(engine: &Engine, reports: &[Report]) {
         .collect();
     for webhook in gone.into_values() {
         let (id, url) = (webhook.settings.id, webhook.settings.url.clone());
-        let Context { store, clock, random, .. } = &engine.context;
+        let Context { clock, random, .. } = &engine.context;
         let (now, random) = (clock.now(), Arc::clone(random));
         let disable = Edit::new(move |settings| {
             if settings.url != url || settings.status != WebhookStatus::Active {
@@ -113,7 +115,7 @@ async fn disable_gone(engine: &Engine, reports: &[Report]) {
             settings.status_reason = Some(ParkReason::Gone.as_str().to_owned());
             Some(notice::status_changed(WebhookStatus::Active, settings, now, &*random))
         });
-        match store.change(Change::EditWebhook(id, disable), None, now).await {
+        match engine.context.change(Change::EditWebhook(id, disable), None, now).await {
             Ok(_) => warn!(webhook.id = %id, "disabled: the receiver answered 410, gone"),
             Err(StoreError::Declined) => {}
             Err(failure) => {
