@@ -4,7 +4,7 @@
 //! reports are kept, their slots with them, and tried again. So a full disk slows the engine to a
 //! halt and loses nothing.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,7 +100,7 @@ fn give_back(engine: &Engine, claimed: Claimed, slot: Slot) -> Outcome {
 /// 410 stops the whole webhook, unless it points elsewhere or is stopped by now. If this is lost in
 /// a crash, the next delivery will say it again.
 async fn disable_gone(engine: &Engine, reports: &[Report]) {
-    let gone: HashMap<i64, &Arc<Webhook>> = reports
+    let gone: BTreeMap<i64, &Arc<Webhook>> = reports
         .iter()
         .filter(|report| report.after.state.reason() == Some(ParkReason::Gone))
         .map(|report| (report.claimed.webhook.number, &report.claimed.webhook))
