@@ -18,7 +18,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// The binary, up to date with the source, in the profile and target folder of the test itself.
 pub fn path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(build)
+    PATH.get_or_init(|| build(workspace(), "bluum-hooks-dispatcher", "bluum-hooks"))
 }
 
 /// The folder of the workspace.
@@ -26,11 +26,15 @@ pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-fn build() -> PathBuf {
-    // A test runs as <target>/<profile>/deps/<name>.
+/// The target folder of the test itself: a test runs as <target>/<profile>/deps/<name>.
+pub fn target() -> PathBuf {
+    std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
+}
+
+/// Builds a binary of a workspace, in the profile and target folder of the test itself.
+pub fn build(workspace: &Path, package: &str, name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let folder = test.ancestors().nth(2).unwrap();
-    let target = folder.parent().unwrap();
     let profile = match folder.file_name().unwrap().to_str().unwrap() {
         "debug" => "dev",
         other => other,
@@ -44,13 +48,13 @@ fn build() -> PathBuf {
         }
     }
     let built = cargo
-        .args(["build", "--quiet", "--package", "bluum-hooks-dispatcher", "--bin", "bluum-hooks"])
+        .args(["build", "--quiet", "--package", package, "--bin", name])
         .args(["--profile", profile, "--target-dir"])
-        .arg(target)
-        .current_dir(workspace())
+        .arg(target())
+        .current_dir(workspace)
         .status();
-    assert!(built.unwrap().success(), "bluum-hooks does not build; see above");
-    folder.join(format!("bluum-hooks{}", std::env::consts::EXE_SUFFIX))
+    assert!(built.unwrap().success(), "{name} does not build; see above");
+    folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// The binary with these arguments, and none of the settings of the surrounding shell.

@@ -1,8 +1,14 @@
 //! Bugs, one line each, that the simulated world must find: what proves that it looks.
 //!
-//! `cargo run -p bluum-hooks-tests --bin planted` plants each in a copy of the workspace.
+//! All are planted in one copy of the workspace, asleep; the number in [`VARIABLE`] wakes one.
 
-/// A line of the source, and what a bad day would make of it.
+use std::fs;
+use std::path::Path;
+
+use crate::binary::workspace;
+use crate::tidy::{self, File};
+
+/// An expression of the source, and what a bad day would make of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Bug {
     pub name: &'static str,
@@ -12,6 +18,19 @@ pub struct Bug {
     pub sound: &'static str,
     pub broken: &'static str,
 }
+
+/// The place in [`BUGS`] of the bug that is awake.
+pub const VARIABLE: &str = "BLUUM_PLANTED_BUG";
+
+/// Whether a bug is awake, as the copy asks it.
+const AWAKE: &str = r#"
+/// Whether this bug is awake.
+pub fn is_planted(bug: usize) -> bool {
+    static AWAKE: std::sync::OnceLock<Option<usize>> = std::sync::OnceLock::new();
+    let read = || std::env::var("BLUUM_PLANTED_BUG").ok()?.parse().ok();
+    *AWAKE.get_or_init(read) == Some(bug)
+}
+"#;
 
 /// All of them.
 pub const BUGS: [Bug; 16] = [
@@ -24,30 +43,32 @@ pub const BUGS: [Bug; 16] = [
     Bug {
         name: "record before send",
         file: "dispatcher/src/engine/attempt.rs",
-        sound: "outcome = engine.transport.send(request) => Some(outcome),",
-        broken: "() = std::future::ready(()) => {
+        sound: "engine.transport.send(request)",
+        broken: "{
             let transport = Arc::clone(&engine.transport);
             tokio::spawn(async move { transport.send(request).await });
-            Some(Ok(Answer { status: 200, retry_after: None, body: Default::default() }))
+            let answer = Answer { status: 200, retry_after: None, body: Default::default() };
+            Box::pin(std::future::ready(Ok(answer)))
+                as std::pin::Pin<Box<dyn Future<Output = Result<Answer, SendError>> + Send>>
         }",
     },
     Bug {
         name: "forget the successor",
         file: "dispatcher/src/store/memory/record.rs",
         sound: "freed.and_then(|line| release(books, &line, *hand_on, now))",
-        broken: "freed.and_then(|_| None)",
+        broken: "None",
     },
     Bug {
         name: "release the last in line",
         file: "dispatcher/src/store/memory/record.rs",
-        sound: "queued.next()?",
-        broken: "queued.by_ref().last()?",
+        sound: "queued.next()",
+        broken: "queued.by_ref().last()",
     },
     Bug {
         name: "reuse a sequence number",
         file: "dispatcher/src/store/memory/books.rs",
-        sound: "self.sequences.insert(webhook, planned.sequence);",
-        broken: "self.sequences.entry(webhook).or_insert(planned.sequence);",
+        sound: "self.sequences.insert(webhook, planned.sequence)",
+        broken: "Some(*self.sequences.entry(webhook).or_insert(planned.sequence))",
     },
     Bug {
         name: "count our own fault",
@@ -58,14 +79,14 @@ pub const BUGS: [Bug; 16] = [
     Bug {
         name: "retry before Retry-After",
         file: "dispatcher/src/policy/retry.rs",
-        sound: "Some(jittered(*wait, jitter).max(not_before))",
-        broken: "Some(jittered(*wait, jitter))",
+        sound: "jittered(*wait, jitter).max(not_before)",
+        broken: "jittered(*wait, jitter)",
     },
     Bug {
         name: "do not ring for what waits",
         file: "dispatcher/src/engine/record.rs",
-        sound: "engine.context.bell.ring();",
-        broken: "",
+        sound: "engine.context.bell.ring()",
+        broken: "()",
     },
     Bug {
         name: "do not look for the next without a slot",
@@ -77,19 +98,20 @@ pub const BUGS: [Bug; 16] = [
         name: "never look again",
         file: "dispatcher/src/engine/claim.rs",
         sound: "context.clock.sleep_until(wake_at)",
-        broken: "std::future::pending()",
+        broken: "Box::pin(std::future::pending())
+            as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>",
     },
     Bug {
         name: "a restart ends no leases",
         file: "dispatcher/src/store/memory/mod.rs",
-        sound: "claim::abandon(&mut self.lock(), now);",
-        broken: "",
+        sound: "claim::abandon(&mut self.lock(), now)",
+        broken: "()",
     },
     Bug {
         name: "leak a slot",
-        file: "dispatcher/src/engine/record.rs",
-        sound: "Recorded::Applied { successor: None } => {}",
-        broken: "Recorded::Applied { successor: None } => std::mem::forget(slot),",
+        file: "dispatcher/src/slots.rs",
+        sound: "taken.total -= 1",
+        broken: "()",
     },
     Bug {
         name: "answer before the commit",
@@ -113,6 +135,36 @@ pub const BUGS: [Bug; 16] = [
         name: "overtake a release",
         file: "dispatcher/src/store/registry.rs",
         sound: "webhook.stopped().or(releasing.then_some(ParkReason::Disabled))",
-        broken: "webhook.stopped().or(releasing.then_some(ParkReason::Disabled).filter(|_| false))",
+        broken: "webhook.stopped()",
     },
 ];
+
+/// Writes the workspace, with all bugs in it, into this folder. What is there already is left, so
+/// that it need not be compiled again.
+pub fn plant_all(copy: &Path) -> std::io::Result<()> {
+    let lock = File::new("Cargo.lock", &fs::read_to_string(workspace().join("Cargo.lock"))?);
+    for File { path, text } in tidy::read(workspace()).into_iter().chain([lock]) {
+        let (place, text) = (copy.join(&path), with_bugs(&path, text));
+        if fs::read_to_string(&place).is_ok_and(|there| there == text) {
+            continue;
+        }
+        fs::create_dir_all(place.parent().unwrap())?;
+        fs::write(place, text)?;
+    }
+    Ok(())
+}
+
+fn with_bugs(path: &str, mut text: String) -> String {
+    for (number, bug) in BUGS.iter().enumerate().filter(|(_, bug)| bug.file == path) {
+        let Bug { sound, broken, .. } = bug;
+        let either = format!(
+            "(if !bluum_hooks_shared::is_planted({number}) {{ {sound} }} else {{ {broken} }})"
+        );
+        text = text.replacen(sound, &either, 1);
+    }
+    match path {
+        "shared/src/lib.rs" => text + AWAKE,
+        "dispatcher/src/lib.rs" => format!("#![allow(warnings)]\n{text}"),
+        _ => text,
+    }
+}
