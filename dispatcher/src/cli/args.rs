@@ -133,6 +133,9 @@ pub(super) struct ServeArgs {
     /// Waits between attempts [default: 1m,5m,30m,2h,8h]
     #[arg(long, value_name = "LIST")]
     retry_schedule: Option<String>,
+    /// How long every attempt of a webhook may fail before it is disabled [default: 5d]
+    #[arg(long, value_name = "DURATION")]
+    disable_after: Option<String>,
     /// How long requests under way may take at shutdown [default: 10s]
     #[arg(long, value_name = "DURATION")]
     grace: Option<String>,
@@ -161,6 +164,7 @@ impl ServeArgs {
             ("secrets_key_file", &self.secrets_key_file),
             ("allow_target", &ranges),
             ("retry_schedule", &self.retry_schedule),
+            ("disable_after", &self.disable_after),
             ("grace", &self.grace),
             ("max_in_flight", &self.max_in_flight),
             ("retention", &self.retention),

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Most entries of a schedule.
 pub const MAX_RETRIES: usize = 24;
+/// A webhook whose every attempt has failed for so long is disabled, unless something else is set.
+pub const DISABLE_AFTER: Duration = Duration::from_hours(5 * 24);
 /// The longest wait between two attempts.
 pub const MAX_DELAY: Duration = Duration::from_hours(7 * 24);
 
