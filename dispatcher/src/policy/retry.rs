@@ -2,10 +2,20 @@
 
 use std::time::Duration;
 
+use super::judge::MAX_RETRY_AFTER;
+
 /// Most entries of a schedule.
 pub const MAX_RETRIES: usize = 24;
 /// The longest wait between two attempts.
 pub const MAX_DELAY: Duration = Duration::from_hours(7 * 24);
+/// How far a wait is shortened or lengthened, so that those who failed together do not come back
+/// together: a fifth.
+const JITTER: f64 = 0.2;
+
+/// The longest that any delivery ever waits for its next attempt.
+pub fn longest() -> Duration {
+    MAX_DELAY.mul_f64(1.0 + JITTER).max(MAX_RETRY_AFTER)
+}
 
 /// The waits between attempts, each counted from the failure before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +59,8 @@ impl RetrySchedule {
     pub fn delay(&self, failures: u32, jitter: f64, not_before: Duration) -> Option<Duration> {
         let place = usize::try_from(failures.checked_sub(1)?).ok()?;
         let wait = self.0.get(place)?;
-        Some(wait.mul_f64(0.4f64.mul_add(jitter.clamp(0.0, 1.0), 0.8)).max(not_before))
+        let factor = (2.0 * JITTER).mul_add(jitter.clamp(0.0, 1.0), 1.0 - JITTER);
+        Some(wait.mul_f64(factor).max(not_before))
     }
 }
 
