@@ -17,6 +17,10 @@ pub fn longest() -> Duration {
     MAX_DELAY.mul_f64(1.0 + JITTER).max(MAX_RETRY_AFTER)
 }
 
+/// The wait after a fault of our own, before jitter. The pace of the webhook sees to it that few
+/// are tried in vain.
+pub(super) const AFTER_OUR_FAULT: Duration = Duration::from_secs(5);
+
 /// The waits between attempts, each counted from the failure before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetrySchedule(Vec<Duration>);
@@ -59,9 +63,18 @@ impl RetrySchedule {
     pub fn delay(&self, failures: u32, jitter: f64, not_before: Duration) -> Option<Duration> {
         let place = usize::try_from(failures.checked_sub(1)?).ok()?;
         let wait = self.0.get(place)?;
-        let factor = (2.0 * JITTER).mul_add(jitter.clamp(0.0, 1.0), 1.0 - JITTER);
-        Some(wait.mul_f64(factor).max(not_before))
+        Some(jittered(*wait, jitter).max(not_before))
     }
+}
+
+/// The wait after a fault of our own.
+pub fn after_our_fault(jitter: f64) -> Duration {
+    jittered(AFTER_OUR_FAULT, jitter)
+}
+
+/// ±20 % by `jitter` in `[0, 1)`.
+fn jittered(wait: Duration, jitter: f64) -> Duration {
+    wait.mul_f64((2.0 * JITTER).mul_add(jitter.clamp(0.0, 1.0), 1.0 - JITTER))
 }
 
 #[cfg(test)]
