@@ -15,7 +15,7 @@ mod database;
 mod limits;
 mod webhooks;
 
-pub(super) use self::database::{DatabaseArgs, KeyedDatabaseArgs, RekeyArgs, SecretsCommand};
+pub(super) use self::database::{AuditArgs, KeyedDatabaseArgs, RekeyArgs, SecretsCommand};
 use self::limits::LimitArgs;
 pub(super) use self::webhooks::{ReplayArgs, WebhookSettings, WebhooksCommand};
 
@@ -82,7 +82,7 @@ pub(super) enum Command {
     /// Run the daemon
     Serve(Box<ServeArgs>),
     /// Check every promise that can be read off the database, live or stopped
-    Audit(DatabaseArgs),
+    Audit(AuditArgs),
     /// Manage the key that webhook secrets are sealed with, while the daemon is stopped
     #[command(subcommand)]
     Secrets(SecretsCommand),

@@ -9,6 +9,7 @@ use bluum_hooks_shared::event;
 use bluum_hooks_shared::id::{EventId, TenantId, WebhookId};
 use bluum_hooks_shared::secret::Secret;
 use bluum_hooks_shared::time::Timestamp;
+use bytes::Bytes;
 
 pub const DELIVERED: Input = Input::Attempted(Verdict::Delivered);
 pub const FAILED: Input = Input::Attempted(Verdict::Failed { not_before: Duration::ZERO });
@@ -30,7 +31,6 @@ pub fn webhook(tenant: TenantId, bits: u128, now: Timestamp) -> WebhookDraft {
 pub fn event(tenant: TenantId, bits: u128, now: Timestamp) -> NewEvent {
     let id = EventId::new(now, bits);
     let name = "order.filled";
-    let body = event::render(id, false, name, now, now, Some("inv_1"), r#"{"id":"ord_1"}"#);
     NewEvent {
         id,
         tenant,
@@ -38,10 +38,15 @@ pub fn event(tenant: TenantId, bits: u128, now: Timestamp) -> NewEvent {
         name: name.into(),
         ordering_key: None,
         idempotency_key: None,
-        body: body.into(),
+        body: body(id, false, name, now),
         audience: Audience::Subscribers,
         seed: bits,
     }
+}
+
+/// What the deliveries of an event carry.
+pub fn body(id: EventId, livemode: bool, name: &str, now: Timestamp) -> Bytes {
+    event::render(id, livemode, name, now, now, Some("inv_1"), r#"{"id":"ord_1"}"#).into()
 }
 
 /// A row as a publisher writes it.

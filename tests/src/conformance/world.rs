@@ -13,7 +13,7 @@ use bluum_hooks_dispatcher::policy::state::{Input, step};
 use bluum_hooks_dispatcher::random::SystemRandom;
 use bluum_hooks_dispatcher::slots::Slots;
 use bluum_hooks_dispatcher::store::memory::MemoryStore;
-use bluum_hooks_dispatcher::store::sqlite::{SqliteStore, Violation, audit};
+use bluum_hooks_dispatcher::store::sqlite::{SqliteStore, Stage, Violation, audit};
 use bluum_hooks_dispatcher::store::{
     Change, Claimed, DeliveryFilter, Due, Edit, Edited, NewAttempt, NewEvent, OutboxRow, Page,
     Recorded, Registry, Report, Store, StoreError, StoredDelivery, Tenant, Webhook, WebhookDraft,
@@ -119,7 +119,10 @@ impl World {
     /// What the daemon's own audit has to say against what is stored.
     pub async fn violations(&self) -> Vec<Violation> {
         match &self.backing {
-            Backing::Sqlite(_, directory) => audit(&file(directory)).await.unwrap().violations,
+            Backing::Sqlite(_, directory) => {
+                let audit = audit(&file(directory), self.now, &Stage::default()).await;
+                audit.unwrap().violations
+            }
             Backing::Memory(_) | Backing::Closed => Vec::new(),
         }
     }

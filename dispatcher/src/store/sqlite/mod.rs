@@ -31,7 +31,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::sync::{Mutex, MutexGuard};
 
-pub use audit::{Audit, Books, Violation, audit};
+pub use audit::{Audit, Books, Repair, Repaired, Rule, Stage, Violation, audit, repair, rules};
 pub use open::OpenError;
 pub use rekey::{RekeyError, Rekeyed, rekey};
 
