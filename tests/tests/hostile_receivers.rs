@@ -6,7 +6,7 @@
 )]
 
 use bluum_hooks_tests::client::text;
-use bluum_hooks_tests::daemon::Daemon;
+use bluum_hooks_tests::daemon::{Daemon, memory, open_files};
 use bluum_hooks_tests::hostile::{Hostile, Trick};
 use bluum_hooks_tests::partner::Partner;
 use bluum_hooks_tests::sink::Sink;
@@ -39,31 +39,6 @@ fn expected(trick: Trick) -> (&'static str, &'static str) {
 fn timeout_seconds(trick: Trick) -> u64 {
     let slow = matches!(trick, Trick::Silence | Trick::DrippingHead | Trick::DrippingBody);
     if slow { 1 } else { 20 }
-}
-
-/// A field of the daemon's `/proc/<id>/status`, in bytes.
-#[cfg(target_os = "linux")]
-fn memory(daemon: &Daemon, field: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.process_id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(field)).expect(field);
-    let kilobytes = line.trim_matches([':', ' ', '\t']).trim_end_matches(" kB");
-    kilobytes.parse::<u64>().unwrap() * 1024
-}
-
-/// How many files and sockets the daemon has open.
-#[cfg(target_os = "linux")]
-fn open_files(daemon: &Daemon) -> usize {
-    std::fs::read_dir(format!("/proc/{}/fd", daemon.process_id())).unwrap().count()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn memory(_: &Daemon, _: &str) -> u64 {
-    0
-}
-
-#[cfg(not(target_os = "linux"))]
-fn open_files(_: &Daemon) -> usize {
-    0
 }
 
 #[tokio::test(flavor = "multi_thread")]
