@@ -257,7 +257,8 @@ pub fn millis(latency: Duration) -> f64 {
 /// What stands for a set of latencies, as JSON.
 pub fn summary(latencies: &[Duration]) -> serde_json::Value {
     let at = |share| millis(quantile(latencies, share));
-    json!({"count": latencies.len(), "p50": at(0.5), "p90": at(0.9), "p99": at(0.99), "max": at(1.0)})
+    let count = latencies.len();
+    json!({"count": count, "p50": at(0.5), "p90": at(0.9), "p99": at(0.99), "max": at(1.0)})
 }
 
 #[cfg(test)]

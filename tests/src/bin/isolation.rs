@@ -58,8 +58,8 @@ impl Side {
 
     fn json(&self) -> serde_json::Value {
         json!({
-            "all": summary(&self.all), "p99_of_windows": self.p99, "worst_webhook_p99": self.worst(),
-            "memory_mb": self.memory, "most_held": self.crowd.most_held(),
+            "all": summary(&self.all), "worst_webhook_p99": self.worst(),
+            "p99_of_windows": self.p99, "memory_mb": self.memory, "most_held": self.crowd.most_held(),
         })
     }
 }
