@@ -29,8 +29,8 @@ pub fn workspace() -> &'static Path {
 fn build() -> PathBuf {
     // A test runs as <target>/<profile>/deps/<name>, a program without the third folder.
     let test = std::env::current_exe().unwrap();
-    let folders = test.ancestors().skip(1);
-    let folder = folders.skip_while(|folder| folder.ends_with("deps")).next().unwrap();
+    let mut folders = test.ancestors().skip(1);
+    let folder = folders.find(|folder| !folder.ends_with("deps")).unwrap();
     let target = folder.parent().unwrap();
     let profile = match folder.file_name().unwrap().to_str().unwrap() {
         "debug" => "dev",

@@ -1,9 +1,5 @@
 //! What a hostile receiver can cost: one attempt, its time, and a bounded piece of memory.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a helper of tests stops where it cannot go on"
-)]
+#![expect(clippy::expect_used, reason = "a helper of tests stops where it cannot go on")]
 
 use bluum_hooks_tests::client::text;
 use bluum_hooks_tests::daemon::{Daemon, memory, open_files};

@@ -8,6 +8,7 @@
 //! arrival, is more than 5 % and more than 2 ms longer beside the bad ones.
 #![expect(clippy::print_stdout, reason = "it is there to print")]
 
+use std::num::ParseIntError;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -65,11 +66,10 @@ impl Side {
 }
 
 #[tokio::main]
-async fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1).map(|text| text.parse().expect("a number"));
-    let mut or = |default| arguments.next().unwrap_or(default);
-    let (healthy, rounds, seconds) = (or(97), or(6), or(10));
-    let length = Duration::from_secs(u64::try_from(seconds).expect("not so long"));
+async fn main() -> Result<ExitCode, ParseIntError> {
+    let mut arguments = std::env::args().skip(1);
+    let mut or = |default: u32| arguments.next().map_or(Ok(default), |text| text.parse());
+    let (healthy, rounds, length) = (or(97)? as usize, or(6)?, Duration::from_secs(1) * or(10)?);
     let mut alone = Side::new("alone", healthy, &[]).await;
     let mut beside = Side::new("beside", healthy, &Bad::ALL).await;
     for round in 0..rounds {
@@ -92,5 +92,5 @@ async fn main() -> ExitCode {
         "more_ms": more, "within": within,
     });
     println!("{json}");
-    if within { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    Ok(if within { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
