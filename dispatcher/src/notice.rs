@@ -71,6 +71,9 @@ pub fn parked(
         failures: after.failures,
         next_attempt_at: None,
         finished_at: after.state.finished_at(),
+        blocked_by: None,
+        lease_until: None,
+        retry_schedule: None,
         attempts: None,
     };
     publish("delivery.parked", webhook, &delivery, now, random)

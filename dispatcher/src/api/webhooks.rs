@@ -7,7 +7,7 @@ use axum::http::{StatusCode, Uri};
 use bluum_hooks_shared::api::{self, Deleted, List};
 use bluum_hooks_shared::asymmetric::{PrivateKey, SEED_BYTES};
 use bluum_hooks_shared::error::ErrorCode;
-use bluum_hooks_shared::id::{TenantId, WebhookId};
+use bluum_hooks_shared::id::{EventId, TenantId, WebhookId};
 use bluum_hooks_shared::secret::Secret;
 use bluum_hooks_shared::time::Timestamp;
 use bytes::Bytes;
@@ -21,7 +21,7 @@ use super::openapi::requests::{NewWebhook, WebhookChanges};
 use super::path::Path;
 use super::query::{Query, Window};
 use super::settings::Settings;
-use super::{Api, Shared, body, list, to_the_end};
+use super::{Api, Shared, body, events, list, to_the_end};
 use crate::context::Context;
 use crate::fields::Fields;
 use crate::invalid::Invalid;
@@ -102,7 +102,7 @@ pub(super) fn new_private_key(api: &Api) -> PrivateKey {
 /// Oldest first; an operator sees all tenants' unless it names one.
 #[utoipa::path(get, path = "/v1/webhooks", operation_id = "list_webhooks",
     params(Window, ("starting_after" = Option<WebhookId>, Query),
-        ("tenant" = Option<TenantId>, Query)),
+        ("tenant" = Option<TenantId>, Query), ("for_event" = Option<EventId>, Query)),
     responses((status = 200, body = List<api::Webhook>)))]
 pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer {
     caller.not_an_investor()?;
@@ -110,7 +110,12 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
     let window = query.window()?;
     let after = query.text("starting_after");
     let tenant: Option<TenantId> = query.parsed("tenant")?;
+    let for_event = query.text("for_event");
     query.finish()?;
+    let event = match for_event {
+        Some(id) => Some(events::find(&api, &caller, &id, "for_event").await?),
+        None => None,
+    };
     let registry = api.context.store.registry();
     let after = match after {
         Some(id) => find_even_deleted(&api, &caller, &id, "starting_after")?.number,
@@ -121,6 +126,9 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
         webhook.number > after
             && caller.may_see(settings.tenant, settings.livemode)
             && tenant.is_none_or(|tenant| tenant == settings.tenant)
+            && event.as_ref().is_none_or(|event| {
+                (event.tenant, event.livemode) == (settings.tenant, settings.livemode)
+            })
     });
     let now = api.context.clock.now();
     Ok(list::window(&uri, webhooks.map(|webhook| shown(&api, webhook, now)), window))

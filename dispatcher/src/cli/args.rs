@@ -97,6 +97,18 @@ pub(super) enum Command {
     /// See what became of deliveries, and replay them
     #[command(subcommand, visible_alias = "delivery")]
     Deliveries(DeliveriesCommand),
+    /// Show an event or a delivery, and why it did not arrive
+    #[command(after_help = "Examples:
+  bluum-hooks show evt_…
+  bluum-hooks show evt_… --why      each attempt, what is wrong, what happens next
+  bluum-hooks show dlv_… --why")]
+    Show {
+        /// The event, evt_…, or one of its deliveries, dlv_…
+        id: String,
+        /// Tell every attempt, why it stands where it stands, and what happens next
+        #[arg(long)]
+        why: bool,
+    },
     /// Manage API keys (operators)
     #[command(subcommand, visible_alias = "key")]
     Keys(KeysCommand),

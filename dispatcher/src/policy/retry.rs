@@ -55,6 +55,11 @@ impl RetrySchedule {
         Ok(Self(waits))
     }
 
+    /// The waits in whole seconds, as the API shows them.
+    pub fn in_seconds(&self) -> Vec<u32> {
+        self.0.iter().map(|wait| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX)).collect()
+    }
+
     /// The waits, first to last.
     pub fn waits(&self) -> &[Duration] {
         &self.0

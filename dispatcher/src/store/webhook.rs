@@ -213,7 +213,6 @@ impl Webhook {
     /// As the API shows it at this time; never with a secret.
     pub fn to_api(&self, at: Timestamp) -> api::Webhook {
         let settings = self.settings.clone();
-        let seconds = |wait: &Duration| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
         api::Webhook {
             id: settings.id,
             object: "webhook".into(),
@@ -228,10 +227,8 @@ impl Webhook {
             status: settings.status,
             status_reason: settings.status_reason,
             ordering: settings.ordering,
-            timeout_seconds: seconds(&settings.timeout),
-            retry_schedule: settings
-                .retry_schedule
-                .map(|schedule| schedule.waits().iter().map(seconds).collect()),
+            timeout_seconds: u32::try_from(settings.timeout.as_secs()).unwrap_or(u32::MAX),
+            retry_schedule: settings.retry_schedule.map(|schedule| schedule.in_seconds()),
             max_in_flight: settings.max_in_flight,
             headers: settings.headers,
             public_keys: self.private_keys(at).map(|key| key.public_key().to_string()).collect(),

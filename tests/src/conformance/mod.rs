@@ -96,6 +96,7 @@ macro_rules! conformance {
             order {
                 the_second_waits_for_the_first
                 the_slot_is_handed_on
+                who_is_queued_says_behind_whom
                 a_failed_head_keeps_its_place
                 a_parked_head_lets_the_next_go_on
                 nothing_waits_without_order_or_key

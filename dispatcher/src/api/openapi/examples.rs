@@ -40,7 +40,11 @@ pub(super) fn of(schema: &str, path: &str, status: &str) -> Option<Value> {
         "Event" => event(),
         "Webhook" => value(&Webhook { secret: made.then(|| SECRET.into()), ..webhook() }),
         "Deleted" => value(&deleted()),
-        "Delivery" => value(&Delivery { attempts: Some(vec![attempt()]), ..delivery() }),
+        "Delivery" => value(&Delivery {
+            retry_schedule: Some(vec![60, 300, 1800, 7200, 28800]),
+            attempts: Some(vec![attempt()]),
+            ..delivery()
+        }),
         "List_Delivery" => list(path, value(&delivery())),
         "Replay" if path.ends_with("/replay") && status == "200" => {
             value(&Replay { id: None, dry_run: true, ..replay() })
@@ -150,6 +154,9 @@ fn delivery() -> Delivery {
         failures: 0,
         next_attempt_at: None,
         finished_at: Some(EXAMPLE_AT),
+        blocked_by: None,
+        lease_until: None,
+        retry_schedule: None,
         attempts: None,
     }
 }
