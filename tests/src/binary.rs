@@ -26,15 +26,17 @@ pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// The target folder of the test itself: a test runs as <target>/<profile>/deps/<name>.
-pub fn target() -> PathBuf {
-    std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
+/// The folder of the test itself, for its profile, in its target folder. A test runs as
+/// <target>/<profile>/deps/<name>, a program without the third folder.
+pub fn folder() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let mut folders = test.ancestors().skip(1);
+    folders.find(|folder| !folder.ends_with("deps")).unwrap().to_owned()
 }
 
 /// Builds a binary of a workspace, in the profile and target folder of the test itself.
 pub fn build(workspace: &Path, package: &str, name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folder = test.ancestors().nth(2).unwrap();
+    let folder = folder();
     let profile = match folder.file_name().unwrap().to_str().unwrap() {
         "debug" => "dev",
         other => other,
@@ -50,7 +52,7 @@ pub fn build(workspace: &Path, package: &str, name: &str) -> PathBuf {
     let built = cargo
         .args(["build", "--quiet", "--package", package, "--bin", name])
         .args(["--profile", profile, "--target-dir"])
-        .arg(target())
+        .arg(folder.parent().unwrap())
         .current_dir(workspace)
         .status();
     assert!(built.unwrap().success(), "{name} does not build; see above");

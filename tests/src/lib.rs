@@ -11,10 +11,12 @@
 )]
 
 pub mod binary;
+pub mod breakage;
 pub mod client;
 pub mod clockwork;
 pub mod compare;
 pub mod conformance;
+pub mod crowd;
 pub mod daemon;
 pub mod hostile;
 pub mod partner;

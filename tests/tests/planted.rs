@@ -23,8 +23,7 @@ fn found(sim: &Path, bug: usize, worlds: u32) -> Option<String> {
 
 #[test]
 fn every_planted_bug_is_found() {
-    let target = binary::target();
-    let copy = target.join("planted");
+    let copy = binary::folder().join("planted");
     plant_all(&copy).unwrap();
     let sim = binary::build(&copy, "bluum-hooks-tests", "sim");
     let mut missed = Vec::new();

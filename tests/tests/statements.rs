@@ -31,7 +31,7 @@ const SCANS: [&str; 11] = [
 const SCAN_AT_START: (&str, &str) = ("ABANDONED", "SCAN deliveries USING INDEX deliveries_due");
 
 /// The indexes that these statements were written for, each as often as it must be used.
-const INDEXES: [(&str, &str, usize); 21] = [
+const INDEXES: [(&str, &str, usize); 22] = [
     ("ANSWER", "PRIMARY KEY (key_id=? AND idempotency_key=?)", 1),
     ("FORGET_ANSWERS", "answers_by_age (created_at<?)", 1),
     ("BUSY_LINES", "deliveries_one_under_way (webhook=? AND ordering_key=?)", 1),
@@ -53,6 +53,7 @@ const INDEXES: [(&str, &str, usize); 21] = [
     ("PARKED_OF_WEBHOOK", "deliveries_parked (webhook=? AND sequence<?)", 1),
     ("DELIVERIES_OF_WEBHOOK", "(webhook=? AND sequence<?)", 1),
     ("DELIVERIES_OF_EVENT", "(event=? AND webhook>?)", 1),
+    ("DELIVERY", "deliveries_one_under_way (webhook=? AND ordering_key=?)", 1),
     ("ATTEMPTS", "PRIMARY KEY (delivery=?)", 1),
 ];
 
@@ -83,6 +84,21 @@ async fn no_statement_reads_a_large_table_whole() {
             assert!(!step.contains("TEMP B-TREE"), "{name} sorts: {step}");
             assert!(!step.contains("AUTOMATIC"), "{name} builds an index to use once: {step}");
         }
+    }
+}
+
+/// The audit reads each table once, from end to end; what it looks up on the way has an index.
+#[tokio::test]
+async fn the_audit_reads_each_table_once() {
+    const LARGE: [&str; 4] = ["deliveries", "delivery", "events", "attempts"];
+    let (mut connection, _directory) = migrated().await;
+    for (name, sql) in statement::AUDIT {
+        let plan = plan(&mut connection, name, sql).await;
+        let scans = plan.iter().filter_map(|step| step.strip_prefix("SCAN "));
+        let large = scans.filter(|scan| LARGE.iter().any(|table| scan.starts_with(table)));
+        assert!(large.count() <= 1, "{name} reads large tables again and again: {plan:#?}");
+        let automatic = plan.iter().any(|step| step.contains("AUTOMATIC"));
+        assert!(!automatic, "{name} builds an index to use once: {plan:#?}");
     }
 }
 
@@ -125,6 +141,8 @@ async fn lanes_are_found_without_looking_at_what_waits_in_them() {
 #[test]
 fn every_statement_is_listed() {
     let sources = [
+        include_str!("../../dispatcher/src/store/sqlite/statement/audit.rs"),
+        include_str!("../../dispatcher/src/store/sqlite/statement/repair.rs"),
         include_str!("../../dispatcher/src/store/sqlite/statement/queue.rs"),
         include_str!("../../dispatcher/src/store/sqlite/statement/read.rs"),
         include_str!("../../dispatcher/src/store/sqlite/statement/settings.rs"),
@@ -134,7 +152,8 @@ fn every_statement_is_listed() {
         .filter_map(|line| line.strip_prefix("pub(crate) const "))
         .filter_map(|line| line.split(':').next())
         .collect();
-    let mut listed: Vec<_> = statement::ALL.iter().map(|(name, _)| *name).collect();
+    let mut listed: Vec<_> =
+        statement::ALL.iter().chain(statement::AUDIT).map(|(name, _)| *name).collect();
     written.sort_unstable();
     listed.sort_unstable();
     assert_eq!(listed, written);

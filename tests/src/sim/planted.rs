@@ -22,6 +22,10 @@ pub struct Bug {
 /// The place in [`BUGS`] of the bug that is awake.
 pub const VARIABLE: &str = "BLUUM_PLANTED_BUG";
 
+/// The copy is another version, so that cargo never takes what it built of the one for the other.
+const VERSION: &str = concat!("\nversion = \"", env!("CARGO_PKG_VERSION"), "\"");
+const PLANTED: &str = concat!("\nversion = \"", env!("CARGO_PKG_VERSION"), "+planted\"");
+
 /// Whether a bug is awake, as the copy asks it.
 const AWAKE: &str = r#"
 /// Whether this bug is awake.
@@ -164,6 +168,14 @@ fn with_bugs(path: &str, mut text: String) -> String {
     }
     match path {
         "shared/src/lib.rs" => text + AWAKE,
+        "Cargo.toml" => text.replacen(VERSION, PLANTED, 1),
+        "Cargo.lock" => {
+            let ours = |package: &str| {
+                let ours = package.starts_with("\nname = \"bluum-hooks-");
+                if ours { package.replacen(VERSION, PLANTED, 1) } else { package.to_owned() }
+            };
+            text.split("[[package]]").map(ours).collect::<Vec<_>>().join("[[package]]")
+        }
         "dispatcher/src/lib.rs" => format!("#![allow(warnings)]\n{text}"),
         _ => text,
     }
