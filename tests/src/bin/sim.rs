@@ -1,6 +1,8 @@
 //! Simulated worlds: `sim --seeds N [--from SEED]` runs many until one breaks, `sim --seed SEED
 //! [--trace]` runs one and tells its story.
 
+#![expect(clippy::print_stdout, reason = "a program for people who look for bugs")]
+
 use std::process::ExitCode;
 
 use bluum_hooks_tests::sim::{self, Search};

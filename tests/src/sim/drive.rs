@@ -15,7 +15,7 @@ use bluum_hooks_dispatcher::acceptor::Acceptor;
 use bluum_hooks_dispatcher::clock::Clock as _;
 use bluum_hooks_dispatcher::context::Context;
 use bluum_hooks_dispatcher::engine::Engine;
-use bluum_hooks_dispatcher::policy::retry::{DISABLE_AFTER, RetrySchedule};
+use bluum_hooks_dispatcher::policy::retry::RetrySchedule;
 use bluum_hooks_dispatcher::replayer::Replayer;
 use bluum_hooks_dispatcher::retention::Retention;
 use tokio::runtime::Builder;
@@ -113,7 +113,7 @@ fn start(world: &World) -> Process {
         context: context.clone(),
         transport: world.receivers.clone(),
         schedule: RetrySchedule::default(),
-        disable_after: DISABLE_AFTER,
+        disable_after: world.disable_after,
     };
     let (acceptor, committer) = Acceptor::new(context.clone(), work);
     let tasks = vec![

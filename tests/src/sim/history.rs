@@ -53,8 +53,8 @@ fn must(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what()) }
 }
 
-/// The requests for each event, in their order, each with what is stored of it. Every stored attempt
-/// was made, with that outcome; and every answer of the last process is stored.
+/// The requests for each event, in their order, each with what is stored of it. Every stored
+/// attempt was made, with that outcome; and every answer of the last process is stored.
 fn recorded<'a>(
     place: usize,
     entries: &'a Entries,
@@ -195,8 +195,8 @@ fn in_order(
     Ok(())
 }
 
-/// What was accepted has arrived, and nothing of what was in doubt arrived in part; the numbers have
-/// no hole.
+/// What was accepted has arrived, and nothing of what was in doubt arrived in part; the numbers
+/// have no hole.
 fn everything_arrived(
     place: usize,
     entries: &Entries,

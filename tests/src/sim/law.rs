@@ -131,9 +131,10 @@ fn parked_for_a_reason(
         }
         ParkReason::Gone => last == Some(410),
         ParkReason::Disabled => {
-            let said_gone = |end: super::ledger::End| end.status == Some(410);
             let mut asked = entries.asked.iter().filter(|asked| asked.webhook == place);
-            !known.changes.is_empty() || asked.any(|asked| asked.end.is_some_and(said_gone))
+            // A failure is gone, or one too many for too long.
+            let failed = asked.any(|asked| asked.end.is_some_and(|end| end.is_failure()));
+            !known.changes.is_empty() || failed
         }
         ParkReason::Deleted => known.deleted,
         ParkReason::CrashesWorker => false,

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! In the end the faults stop, the receivers heal, and whatever was given up is replayed. Then
-//! everything that was accepted must have been delivered, in order, once, and for a reason each time
-//! it was asked again.
+//! everything that was accepted must have been delivered, in order, once, and for a reason each
+//! time it was asked again.
 
 mod clock;
 mod deed;

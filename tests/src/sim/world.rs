@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bluum_hooks_dispatcher::clock::Clock as _;
 use bluum_hooks_dispatcher::policy::retention::Ages;
-use bluum_hooks_dispatcher::policy::retry::RetrySchedule;
+use bluum_hooks_dispatcher::policy::retry::{DISABLE_AFTER, RetrySchedule};
 use bluum_hooks_dispatcher::random::Random;
 use bluum_hooks_dispatcher::store::memory::MemoryStore;
 use bluum_hooks_dispatcher::store::{Change, Store as _, Tenant, WebhookDraft, WebhookSecret};
@@ -43,6 +43,8 @@ pub(super) struct World {
     pub(super) random: Arc<SimRandom>,
     pub(super) tenants: Vec<TenantId>,
     pub(super) ages: Ages,
+    /// A webhook that fails for so long is disabled.
+    pub(super) disable_after: Duration,
     /// Whether owners ask for replays.
     pub(super) replays: bool,
     /// What is still to be done before the weather clears up.
@@ -106,6 +108,7 @@ impl World {
             finished: if forgetful { Duration::from_mins(1) } else { Ages::default().finished },
             ..Ages::default()
         };
+        let disable_after = own.pick(&[DISABLE_AFTER, Duration::from_secs(15)]);
         let (replays, deeds) = (own.one_in(2), own.size(5..40));
         ledger.open().slots = own.pick(&[1, 2, 5, 100]);
         let tenants = Vec::new();
@@ -122,6 +125,7 @@ impl World {
             random,
             tenants,
             ages,
+            disable_after,
             replays,
             deeds,
         };
