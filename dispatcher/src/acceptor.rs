@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use crate::context::Context;
+use crate::crash_point;
 use crate::store::{NewAnswer, NewEvent, StoreError, Work};
 use crate::telemetry::Chain;
 
@@ -121,11 +122,13 @@ impl Committer {
                 return Err(AcceptFailed::NotStored);
             }
         };
+        crash_point::reach("accept.settled");
         self.context.arrivals.tell();
         for work in accepted.work {
             // If the engine is gone, the next start finds the delivery.
             let _ = self.work.send(work);
         }
+        crash_point::reach("accept.handed_over");
         if accepted.left_waiting {
             self.context.bell.ring();
         }

@@ -11,6 +11,7 @@ use bluum_hooks_shared::time::Timestamp;
 use tracing::{debug, info, warn};
 
 use super::Engine;
+use crate::crash_point;
 use crate::notice;
 use crate::policy::judge::{Verdict, judge};
 use crate::policy::state::{Input, Progress, State, step};
@@ -36,6 +37,7 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
     let began = engine.context.clock.monotonic();
     let id = AttemptId::new(started_at, engine.context.random.bits());
     let request = sign(&claimed, id, started_at);
+    crash_point::reach("send.signed");
     let outcome = tokio::select! {
         biased;
         () = engine.context.shutdown.abandoned() => None,
@@ -44,6 +46,7 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
     let Some(outcome) = outcome else {
         return decide(engine, claimed, Input::GivenBack, None);
     };
+    crash_point::reach("send.answered");
     let duration = engine.context.clock.monotonic().saturating_sub(began);
     let verdict = match verdict(&outcome, engine.context.clock.now()) {
         // Who is gone is not where the webhook points now.

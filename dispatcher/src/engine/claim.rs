@@ -5,6 +5,7 @@ use std::time::Duration;
 use tracing::error;
 
 use super::Attempts;
+use crate::crash_point;
 use crate::telemetry::Chain;
 
 /// How many deliveries of one webhook are claimed before the others have had their turn.
@@ -25,6 +26,7 @@ pub(super) async fn run(attempts: Attempts) {
             }
             Ok(due) => {
                 due.work.into_iter().for_each(|work| attempts.start(work));
+                crash_point::reach("claim.handed_over");
                 continue;
             }
             Err(failure) => {

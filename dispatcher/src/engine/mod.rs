@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use tracing::error;
 
 use crate::context::Context;
+use crate::crash_point;
 use crate::policy::retry::RetrySchedule;
 use crate::slots::Slot;
 use crate::store::{Report, Work};
@@ -56,6 +57,7 @@ impl Attempts {
         self.tasks.spawn(async move {
             let Work { claimed, slot } = work;
             let report = attempt::attempt(&engine, claimed).await;
+            crash_point::reach("send.decided");
             // The recorder outlives every attempt; were it gone, the lease would run out.
             let _ = outcomes.send(Outcome { report, slot });
         });

@@ -14,6 +14,7 @@ use tracing::{error, warn};
 
 use super::{Engine, Outcome, WeakAttempts};
 use crate::context::Context;
+use crate::crash_point;
 use crate::notice;
 use crate::policy::state::{Input, ParkReason, step};
 use crate::slots::Slot;
@@ -56,7 +57,10 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
             match recorded {
                 Recorded::Applied { successor: None } => {}
                 Recorded::Applied { successor: Some(claimed) } => match attempts.upgrade() {
-                    Some(running) => running.start(Work { claimed, slot }),
+                    Some(running) => {
+                        running.start(Work { claimed, slot });
+                        crash_point::reach("record.handed_on");
+                    }
                     None => pending.push(give_back(engine, claimed, slot)),
                 },
                 Recorded::Stale => warn!(
@@ -116,7 +120,10 @@ async fn disable_gone(engine: &Engine, reports: &[Report]) {
             Some(notice::status_changed(WebhookStatus::Active, settings, now, &*random))
         });
         match engine.context.change(Change::EditWebhook(id, disable), None, now).await {
-            Ok(_) => warn!(webhook.id = %id, "disabled: the receiver answered 410, gone"),
+            Ok(_) => {
+                crash_point::reach("record.disabled");
+                warn!(webhook.id = %id, "disabled: the receiver answered 410, gone");
+            }
             Err(StoreError::Declined) => {}
             Err(failure) => {
                 error!(webhook.id = %id, error = %Chain(&failure), "cannot disable the webhook");

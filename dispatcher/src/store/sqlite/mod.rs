@@ -40,6 +40,7 @@ use super::{
     Health, Horizon, Keep, NewAnswer, NewEvent, OutboxReader, Page, Recorded, Registry,
     ReplayFilter, Report, Store, StoreError, StoredAttempt, StoredDelivery, StoredEvent,
 };
+use crate::crash_point;
 use crate::slots::Slots;
 use crate::vault::Vault;
 
@@ -193,6 +194,7 @@ impl Store for SqliteStore {
         writer.ended(&changed);
         let changed = changed?;
         self.change_registry(|current| *current = changed);
+        crash_point::reach("change.known");
         // Still this one: the writer is held.
         Ok(self.registry())
     }

@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use tracing::info;
 
 use super::{SqliteStore, Writer, outbox, registry, statement};
+use crate::crash_point;
 use crate::random::Random;
 use crate::store::{Registry, StoreError};
 use crate::vault::{KeyError, KeySource, Vault, VaultKey};
@@ -185,7 +186,10 @@ async fn take_stock(
     if deliveries > 0 {
         info!(deliveries, "taking up what the last dispatcher left in flight");
     }
-    read_all(connection, vault).await
+    crash_point::reach("open.leases_ended");
+    let stock = read_all(connection, vault).await;
+    crash_point::reach("open.read");
+    stock
 }
 
 /// What is kept in memory, as it stands in the database.

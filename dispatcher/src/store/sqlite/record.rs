@@ -8,6 +8,7 @@ use sqlx::{Connection, SqliteConnection};
 use super::accept::Numbers;
 use super::change::publish;
 use super::{Writer, row, statement};
+use crate::crash_point;
 use crate::store::{Claimed, Recorded, Registry, Report, StoreError, turns};
 
 pub(super) async fn record(
@@ -18,15 +19,21 @@ pub(super) async fn record(
 ) -> Result<Vec<Recorded>, StoreError> {
     let Writer { connection, last_event, last_delivery, sequences, .. } = writer;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    crash_point::reach("record.begun");
     let applied = set_progress(&mut transaction, reports).await?;
+    crash_point::reach("record.progress_set");
     insert_attempts(&mut transaction, reports, &applied).await?;
+    crash_point::reach("record.attempts_inserted");
     let finished = finished(reports, &applied);
     let mut successors = release(&mut transaction, &finished, registry, now).await?;
+    crash_point::reach("record.successors_released");
     let notices: Vec<_> =
         written(reports, &applied).filter_map(|report| report.notice.clone()).collect();
     let numbers = Numbers { last_event: *last_event, last_delivery: *last_delivery, sequences };
     let published = publish(&mut transaction, &notices, registry, &numbers, now).await?;
+    crash_point::reach("record.notices_published");
     transaction.commit().await?;
+    crash_point::reach("record.committed");
     if let Some(published) = published {
         published.settle(last_event, last_delivery, sequences, &notices);
     }
@@ -144,6 +151,7 @@ pub(super) async fn release(
         }
     }
     if !changes.is_empty() {
+        crash_point::reach("record.successors_found");
         let update = sqlx::query(statement::SET_PROGRESS).bind(row::batch(&changes)?);
         update.execute(transaction).await?;
     }
