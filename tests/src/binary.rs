@@ -22,7 +22,7 @@ pub fn path() -> &'static Path {
 }
 
 /// The binary that dies at the crash point it is told.
-fn crashing() -> &'static Path {
+pub fn crashing() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| build("bluum-hooks-crashing", &["--features", "crash-points"]))
 }

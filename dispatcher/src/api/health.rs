@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::answer::{self, Answer};
 use super::{Shared, error::ApiError};
+use crate::store::Outage;
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Alive {
@@ -31,7 +32,7 @@ pub(super) async fn live() -> Answer {
 
 /// Is it ready?
 ///
-/// The database answers, and requests are taken.
+/// The database answers and takes writes, and requests are taken.
 #[utoipa::path(get, path = "/readyz", operation_id = "check_readiness",
     responses((status = 200, body = Ready), (status = 503, body = Alive)))]
 pub(super) async fn ready(State(api): Shared) -> Answer {
@@ -44,8 +45,14 @@ pub(super) async fn ready(State(api): Shared) -> Answer {
             Ok(answer::json(StatusCode::OK, &ready))
         }
         Err(failure) => {
-            let _logged = ApiError::internal(&failure);
-            let unavailable = Alive { status: "the database does not answer" };
+            let status = failure.outage().map_or_else(
+                || {
+                    let _logged = ApiError::internal(&failure);
+                    "the database does not answer"
+                },
+                Outage::as_str,
+            );
+            let unavailable = Alive { status };
             Ok(answer::json(StatusCode::SERVICE_UNAVAILABLE, &unavailable))
         }
     }

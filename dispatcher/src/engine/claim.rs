@@ -1,5 +1,6 @@
 //! The claimer: looks for what is due, woken by a bell and by a timer.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tracing::error;
@@ -19,6 +20,13 @@ pub(super) async fn run(attempts: Attempts) {
     let context = attempts.engine.context.clone();
     while !context.shutdown.is_intake_stopped() {
         let now = context.clock.now();
+        if attempts.unrecorded.load(Ordering::Acquire) {
+            tokio::select! {
+                () = context.clock.sleep_until(now.plus(AFTER_ERROR)) => {}
+                () = context.shutdown.intake_stopped() => {}
+            }
+            continue;
+        }
         let wake_at = match context.store.claim_due(PER_WEBHOOK, &context.slots, now).await {
             Ok(due) if due.work.is_empty() => {
                 let net = now.plus(SAFETY_NET);

@@ -15,6 +15,7 @@ mod claim;
 mod record;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
@@ -48,7 +49,12 @@ struct Attempts {
     engine: Engine,
     outcomes: mpsc::UnboundedSender<Outcome>,
     tasks: TaskTracker,
+    unrecorded: Unrecorded,
 }
+
+/// Set while there are outcomes that the database did not take. Nothing is claimed meanwhile: if
+/// that lasts longer than their leases, it would be what they are about.
+type Unrecorded = Arc<AtomicBool>;
 
 impl Attempts {
     fn start(&self, work: Work) {
@@ -73,7 +79,12 @@ impl Engine {
     pub async fn run(self, mut work: mpsc::UnboundedReceiver<Work>) {
         let (outcomes, inbox) = mpsc::unbounded_channel();
         let shutdown = self.context.shutdown.clone();
-        let attempts = Attempts { engine: self, outcomes, tasks: TaskTracker::new() };
+        let attempts = Attempts {
+            engine: self,
+            outcomes,
+            tasks: TaskTracker::new(),
+            unrecorded: Unrecorded::default(),
+        };
         let mut recorder = tokio::spawn(record::run(attempts.downgrade(), inbox));
         let mut claimer = tokio::spawn(claim::run(attempts.clone()));
         let mut claiming = true;
@@ -115,12 +126,13 @@ struct WeakAttempts {
     engine: Engine,
     outcomes: mpsc::WeakUnboundedSender<Outcome>,
     tasks: TaskTracker,
+    unrecorded: Unrecorded,
 }
 
 impl Attempts {
     fn downgrade(&self) -> WeakAttempts {
-        let Self { engine, outcomes, tasks } = self.clone();
-        WeakAttempts { engine, outcomes: outcomes.downgrade(), tasks }
+        let Self { engine, outcomes, tasks, unrecorded } = self.clone();
+        WeakAttempts { engine, outcomes: outcomes.downgrade(), tasks, unrecorded }
     }
 }
 
@@ -131,7 +143,8 @@ impl WeakAttempts {
             return None;
         }
         let outcomes = self.outcomes.upgrade()?;
-        Some(Attempts { engine: self.engine.clone(), outcomes, tasks: self.tasks.clone() })
+        let (engine, tasks) = (self.engine.clone(), self.tasks.clone());
+        Some(Attempts { engine, outcomes, tasks, unrecorded: Arc::clone(&self.unrecorded) })
     }
 }
 

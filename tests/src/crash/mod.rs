@@ -19,6 +19,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::binary;
 use crate::daemon::Daemon;
 use crate::partner::{Partner, Webhook};
 use crate::seed::Chance;
@@ -129,6 +130,8 @@ fn script(calm: &AtomicBool, request: &Request) -> Answer {
 impl Story {
     /// Everybody starts.
     pub async fn begin(seed: u64) -> Self {
+        // Built before the outbox begins to fill.
+        binary::crashing();
         let calm = Arc::new(AtomicBool::new(false));
         let receivers = Arc::clone(&calm);
         let sink = Sink::start(move |request| script(&receivers, request)).await;
