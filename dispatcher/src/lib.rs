@@ -13,6 +13,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod context;
+pub mod crash_point;
 pub mod credentials;
 pub mod duration;
 pub mod engine;

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tracing::{error, warn};
 
 use crate::context::Context;
+use crate::crash_point;
 use crate::publish::{self, Addressee, Publication};
 use crate::random::Random;
 use crate::store::{NewEvent, OutboxRow, Registry, StoreError, Work};
@@ -106,6 +107,7 @@ impl Outbox {
             for work in drained.accepted.work {
                 let _ = self.work.send(work);
             }
+            crash_point::reach("outbox.handed_over");
             if drained.accepted.left_waiting {
                 self.context.bell.ring();
             }

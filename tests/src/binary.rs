@@ -18,7 +18,13 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// The binary, up to date with the source, in the profile and target folder of the test itself.
 pub fn path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(build)
+    PATH.get_or_init(|| build("bluum-hooks", &[]))
+}
+
+/// The binary that dies at the crash point it is told.
+pub fn crashing() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| build("bluum-hooks-crashing", &["--features", "crash-points"]))
 }
 
 /// The folder of the workspace.
@@ -26,7 +32,7 @@ pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-fn build() -> PathBuf {
+fn build(name: &str, features: &[&str]) -> PathBuf {
     // A test runs as <target>/<profile>/deps/<name>, a program without the third folder.
     let test = std::env::current_exe().unwrap();
     let mut folders = test.ancestors().skip(1);
@@ -45,18 +51,28 @@ fn build() -> PathBuf {
         }
     }
     let built = cargo
-        .args(["build", "--quiet", "--package", "bluum-hooks-dispatcher", "--bin", "bluum-hooks"])
+        .args(["build", "--quiet", "--package", "bluum-hooks-dispatcher", "--bin", name])
+        .args(features)
         .args(["--profile", profile, "--target-dir"])
         .arg(target)
         .current_dir(workspace())
         .status();
-    assert!(built.unwrap().success(), "bluum-hooks does not build; see above");
-    folder.join(format!("bluum-hooks{}", std::env::consts::EXE_SUFFIX))
+    assert!(built.unwrap().success(), "{name} does not build; see above");
+    folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// The binary with these arguments, and none of the settings of the surrounding shell.
 pub fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(path());
+    command_of(path(), arguments)
+}
+
+/// [`command`] of the binary that dies at the crash point it is told.
+pub fn crashing_command(arguments: &[&str]) -> Command {
+    command_of(crashing(), arguments)
+}
+
+fn command_of(path: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(path);
     command.args(arguments).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("BLUUM_") {

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::answer::{self, Answer};
 use super::{Shared, error::ApiError};
 use crate::faults::Standing;
+use crate::store::Outage;
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Alive {
@@ -27,7 +28,7 @@ pub(super) struct Ready {
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct StandingFault {
-    /// `database`, `resolver`, `resources`, `network` or `secrets`.
+    /// `resolver`, `resources`, `network` or `secrets`.
     pub(super) fault: &'static str,
     pub(super) since: Timestamp,
     /// What was heard last.
@@ -45,7 +46,7 @@ pub(super) async fn live() -> Answer {
 
 /// Is it ready?
 ///
-/// The database answers, and requests are taken.
+/// The database answers and takes writes, and requests are taken.
 #[utoipa::path(get, path = "/readyz", operation_id = "check_readiness",
     responses((status = 200, body = Ready), (status = 503, body = Alive)))]
 pub(super) async fn ready(State(api): Shared) -> Answer {
@@ -61,8 +62,14 @@ pub(super) async fn ready(State(api): Shared) -> Answer {
             Ok(answer::json(StatusCode::OK, &ready))
         }
         Err(failure) => {
-            let _logged = ApiError::internal(&failure);
-            let unavailable = Alive { status: "the database does not answer" };
+            let status = failure.outage().map_or_else(
+                || {
+                    let _logged = ApiError::internal(&failure);
+                    "the database does not answer"
+                },
+                Outage::as_str,
+            );
+            let unavailable = Alive { status };
             Ok(answer::json(StatusCode::SERVICE_UNAVAILABLE, &unavailable))
         }
     }

@@ -13,6 +13,7 @@ use tracing::{debug, error, info, warn};
 
 use super::Engine;
 use crate::context::Context;
+use crate::crash_point;
 use crate::faults::Fault;
 use crate::notice;
 use crate::policy::judge::{Verdict, judge};
@@ -40,6 +41,7 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
     let began = engine.context.clock.monotonic();
     let id = AttemptId::new(started_at, engine.context.random.bits());
     let request = sign(&claimed, id, started_at);
+    crash_point::reach("send.signed");
     let outcome = tokio::select! {
         biased;
         () = engine.context.shutdown.abandoned() => None,
@@ -48,6 +50,7 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
     let Some(outcome) = outcome else {
         return decide(engine, claimed, Input::GivenBack, None);
     };
+    crash_point::reach("send.answered");
     let ended = engine.context.clock.monotonic();
     let duration = ended.saturating_sub(began);
     learn(engine, &claimed, &outcome, began, ended);

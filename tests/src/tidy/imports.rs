@@ -13,10 +13,11 @@ struct Row<'a> {
 }
 
 /// Small modules that know nothing of the rest. They may use each other, and all may use them.
-const LEAVES: [&str; 13] = [
+const LEAVES: [&str; 14] = [
     "bell",
     "clock",
     "config",
+    "crash_point",
     "duration",
     "faults",
     "fields",
