@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use crate::context::Context;
+use crate::metrics::Commit;
 use crate::store::{NewAnswer, NewEvent, StoreError, Work};
 use crate::telemetry::Chain;
 
@@ -112,8 +113,11 @@ impl Committer {
     }
 
     async fn accept(&self, events: &[NewEvent], answers: &[NewAnswer]) -> Result<(), AcceptFailed> {
-        let Context { store, slots, clock, .. } = &self.context;
-        let accepted = match store.accept(events, answers, slots, clock.now()).await {
+        let Context { store, slots, clock, metrics, .. } = &self.context;
+        let began = clock.monotonic();
+        let accepted = store.accept(events, answers, slots, clock.now()).await;
+        metrics.committed(Commit::Accept, clock.monotonic().saturating_sub(began));
+        let accepted = match accepted {
             Ok(accepted) => accepted,
             Err(StoreError::KeyUsed) => return Err(AcceptFailed::KeyUsed),
             Err(failure) => {
@@ -121,6 +125,7 @@ impl Committer {
                 return Err(AcceptFailed::NotStored);
             }
         };
+        metrics.accepted(events.len());
         self.context.arrivals.tell();
         for work in accepted.work {
             // If the engine is gone, the next start finds the delivery.

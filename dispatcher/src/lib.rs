@@ -19,6 +19,7 @@ pub mod engine;
 pub mod faults;
 pub mod fields;
 pub mod invalid;
+pub mod metrics;
 pub mod notice;
 pub mod outbox;
 pub mod policy;

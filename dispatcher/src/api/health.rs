@@ -1,12 +1,14 @@
 //! Liveness and readiness, for whoever watches the daemon. No key needed, nothing told but health.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::answer::{self, Answer};
 use super::{Shared, error::ApiError};
+use crate::context::Context;
+use crate::metrics::CONTENT_TYPE;
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Alive {
@@ -49,4 +51,22 @@ pub(super) async fn ready(State(api): Shared) -> Answer {
             Ok(answer::json(StatusCode::SERVICE_UNAVAILABLE, &unavailable))
         }
     }
+}
+
+/// What has it done?
+///
+/// Counters and measures since it started, for Prometheus.
+#[utoipa::path(get, path = "/metrics", operation_id = "scrape_metrics",
+    responses((status = 200, body = String, content_type = CONTENT_TYPE,
+        example = "# TYPE bluum_hooks_claims counter\nbluum_hooks_claims_total 7\n# EOF\n")))]
+pub(super) async fn metrics(State(api): Shared) -> Answer {
+    let Context { metrics, slots, store, .. } = &api.context;
+    // If the database does not answer, the rest is worth all the more.
+    if let Ok(health) = store.ping().await {
+        metrics.outbox_rejected(health.outbox_rejected);
+    }
+    let mut answer = answer::raw(StatusCode::OK, metrics.to_text(slots));
+    let content_type = HeaderValue::from_static(CONTENT_TYPE);
+    answer.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    Ok(answer)
 }

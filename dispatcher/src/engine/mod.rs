@@ -51,6 +51,7 @@ struct Attempts {
 
 impl Attempts {
     fn start(&self, work: Work) {
+        self.engine.context.metrics.claimed();
         let engine = self.engine.clone();
         let outcomes = self.outcomes.clone();
         self.tasks.spawn(async move {

@@ -14,6 +14,7 @@ use tracing::{error, warn};
 
 use super::{Engine, Outcome, WeakAttempts};
 use crate::context::Context;
+use crate::metrics::Commit;
 use crate::notice;
 use crate::policy::state::{Input, ParkReason, step};
 use crate::slots::Slot;
@@ -53,6 +54,7 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
             engine.context.arrivals.tell();
         }
         for ((report, recorded), slot) in reports.iter().zip(recorded).zip(slots) {
+            count(engine, report, &recorded);
             match recorded {
                 Recorded::Applied { successor: None } => {}
                 Recorded::Applied { successor: Some(claimed) } => match attempts.upgrade() {
@@ -68,12 +70,24 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
     }
 }
 
+/// What nobody but the database knows until now.
+fn count(engine: &Engine, report: &Report, recorded: &Recorded) {
+    let metrics = &engine.context.metrics;
+    match recorded {
+        Recorded::Applied { .. } => metrics.recorded(&report.after),
+        Recorded::Stale => metrics.stale(),
+    }
+}
+
 /// Tries until the database takes it. `None` if it does not before the process must end: then the
 /// deliveries are as if the process had died.
 async fn record(engine: &Engine, reports: &[Report]) -> Option<Vec<Recorded>> {
     loop {
-        let now = engine.context.clock.now();
-        match engine.context.store.record(reports, now).await {
+        let Context { store, clock, metrics, .. } = &engine.context;
+        let (now, began) = (clock.now(), clock.monotonic());
+        let recorded = store.record(reports, now).await;
+        metrics.committed(Commit::Record, clock.monotonic().saturating_sub(began));
+        match recorded {
             Ok(recorded) => return Some(recorded),
             Err(failure) => error!(
                 error = %Chain(&failure), reports = reports.len(), "cannot record; trying again"

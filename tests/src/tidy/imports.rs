@@ -13,7 +13,7 @@ struct Row<'a> {
 }
 
 /// Small modules that know nothing of the rest. They may use each other, and all may use them.
-const LEAVES: [&str; 13] = [
+const LEAVES: [&str; 14] = [
     "bell",
     "clock",
     "config",
@@ -21,6 +21,7 @@ const LEAVES: [&str; 13] = [
     "faults",
     "fields",
     "invalid",
+    "metrics",
     "policy",
     "random",
     "shutdown",
