@@ -32,7 +32,9 @@ pub fn status_changed(
         .then(|| Replay::release(ReplayId::new(now, random.bits()), webhook.id, now));
     // Custom headers often carry tokens, and an event goes to others.
     let headers = CustomHeaders::default();
-    let settings = WebhookDraft { updated_at: now, headers, ..webhook.clone() };
+    // One that starts again has not failed yet.
+    let failing_since = webhook.failing_since.filter(|_| !takes(webhook.status));
+    let settings = WebhookDraft { updated_at: now, headers, failing_since, ..webhook.clone() };
     let shown: api::Webhook = Webhook::new(0, settings).to_api(now);
     Edited { notice: publish(name, webhook, &shown, now, random), release }
 }
@@ -69,6 +71,9 @@ pub fn parked(
         failures: after.failures,
         next_attempt_at: None,
         finished_at: after.state.finished_at(),
+        blocked_by: None,
+        lease_until: None,
+        retry_schedule: None,
         attempts: None,
     };
     publish("delivery.parked", webhook, &delivery, now, random)

@@ -55,6 +55,11 @@ fn ulid(at: Timestamp, random: u128) -> u128 {
     ((millis & ((1 << 48) - 1)) << 80) | (random & ((1 << 80) - 1))
 }
 
+fn made_at(ulid: u128) -> Timestamp {
+    let millis = i64::try_from(ulid >> 80).unwrap_or(i64::MAX);
+    Timestamp::from_micros(millis.saturating_mul(1000))
+}
+
 fn encode(value: u128) -> [u8; 26] {
     let mut text = [0; 26];
     for (place, byte) in text.iter_mut().rev().enumerate() {
@@ -105,6 +110,11 @@ macro_rules! our_id {
             /// Makes an id from a time (milliseconds count) and the low 80 bits of `random`.
             pub fn new(at: Timestamp, random: u128) -> Self {
                 Self(ulid(at, random))
+            }
+
+            /// The time that it was made from, in whole milliseconds.
+            pub fn made_at(self) -> Timestamp {
+                made_at(self.0)
             }
         }
 
@@ -263,6 +273,7 @@ mod tests {
             let text = id.to_string();
             prop_assert_eq!(text.len(), "evt_".len() + 26);
             prop_assert_eq!(text.parse::<EventId>(), Ok(id));
+            prop_assert_eq!(id.made_at().as_micros(), micros / 1000 * 1000);
         }
 
         #[test]

@@ -31,7 +31,7 @@ const SCANS: [&str; 11] = [
 const SCAN_AT_START: (&str, &str) = ("ABANDONED", "SCAN deliveries USING INDEX deliveries_due");
 
 /// The indexes that these statements were written for, each as often as it must be used.
-const INDEXES: [(&str, &str, usize); 21] = [
+const INDEXES: [(&str, &str, usize); 22] = [
     ("ANSWER", "PRIMARY KEY (key_id=? AND idempotency_key=?)", 1),
     ("FORGET_ANSWERS", "answers_by_age (created_at<?)", 1),
     ("BUSY_LINES", "deliveries_one_under_way (webhook=? AND ordering_key=?)", 1),
@@ -53,6 +53,7 @@ const INDEXES: [(&str, &str, usize); 21] = [
     ("PARKED_OF_WEBHOOK", "deliveries_parked (webhook=? AND sequence<?)", 1),
     ("DELIVERIES_OF_WEBHOOK", "(webhook=? AND sequence<?)", 1),
     ("DELIVERIES_OF_EVENT", "(event=? AND webhook>?)", 1),
+    ("DELIVERY", "deliveries_one_under_way (webhook=? AND ordering_key=?)", 1),
     ("ATTEMPTS", "PRIMARY KEY (delivery=?)", 1),
 ];
 

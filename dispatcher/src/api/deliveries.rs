@@ -72,7 +72,12 @@ pub(super) async fn of_event(
     params(("id" = DeliveryId, Path)), responses((status = 200, body = Delivery)))]
 pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     let (delivery, attempts) = find(&api, &caller, &id, "id").await?;
+    let registry = api.context.store.registry();
+    let schedule = registry.webhook(delivery.webhook).map(|webhook| {
+        webhook.settings.retry_schedule.as_ref().unwrap_or(&api.schedule).in_seconds()
+    });
     let mut shown = to_api(delivery);
+    shown.retry_schedule = schedule;
     shown.attempts = Some(attempts.into_iter().map(attempt_to_api).collect());
     Ok(answer::json(StatusCode::OK, &shown))
 }
@@ -131,9 +136,10 @@ pub(super) async fn find(
 
 pub(super) fn to_api(delivery: StoredDelivery) -> Delivery {
     let progress = delivery.progress;
-    let next_attempt_at = match progress.state {
-        Standing::Waiting { due_at } => Some(due_at),
-        _ => None,
+    let (next_attempt_at, lease_until) = match progress.state {
+        Standing::Waiting { due_at } => (Some(due_at), None),
+        Standing::Leased { lease_until } => (None, Some(lease_until)),
+        _ => (None, None),
     };
     Delivery {
         id: delivery.id,
@@ -151,6 +157,9 @@ pub(super) fn to_api(delivery: StoredDelivery) -> Delivery {
         failures: progress.failures,
         next_attempt_at,
         finished_at: progress.state.finished_at(),
+        blocked_by: delivery.blocked_by,
+        lease_until,
+        retry_schedule: None,
         attempts: None,
     }
 }

@@ -53,6 +53,7 @@ use crate::acceptor::Acceptor;
 use crate::config::Limits;
 use crate::context::Context;
 use crate::invalid::Invalid;
+use crate::policy::retry::RetrySchedule;
 use crate::store::StoreError;
 use crate::transport::Targets;
 
@@ -65,6 +66,8 @@ pub struct Api {
     pub targets: Targets,
     pub limiter: Limiter,
     pub limits: Limits,
+    /// For webhooks without a schedule of their own.
+    pub schedule: RetrySchedule,
     pub streams: Streams,
 }
 

@@ -7,7 +7,7 @@ use axum::http::{StatusCode, Uri};
 use bluum_hooks_shared::api::{self, Deleted, List};
 use bluum_hooks_shared::asymmetric::{PrivateKey, SEED_BYTES};
 use bluum_hooks_shared::error::ErrorCode;
-use bluum_hooks_shared::id::{TenantId, WebhookId};
+use bluum_hooks_shared::id::{EventId, TenantId, WebhookId};
 use bluum_hooks_shared::secret::Secret;
 use bluum_hooks_shared::time::Timestamp;
 use bytes::Bytes;
@@ -20,15 +20,16 @@ use super::idempotency::{Asked, Telling, change_and_tell, no_room};
 use super::openapi::requests::{NewWebhook, WebhookChanges};
 use super::path::Path;
 use super::query::{Query, Window};
-use super::settings::{self, Settings};
-use super::{Api, Shared, body, list, to_the_end};
+use super::settings::Settings;
+use super::{Api, Shared, body, events, list, to_the_end};
 use crate::context::Context;
 use crate::fields::Fields;
 use crate::invalid::Invalid;
 use crate::notice;
 use crate::policy::state::ParkReason;
 use crate::store::{
-    Change, Edit, Edited, Registry, Replay, ReplayFilter, StoreError, Webhook, WebhookSecret,
+    Change, Edit, Edited, Registry, Replay, ReplayFilter, StoreError, Webhook, WebhookDraft,
+    WebhookSecret,
 };
 
 /// Create a webhook
@@ -49,7 +50,7 @@ pub(super) async fn create(State(api): Shared, caller: Caller, request: Request)
     let now = api.context.clock.now();
     let id = WebhookId::new(now, api.context.random.bits());
     let secret = new_secret(&api)?;
-    let mut draft = settings::blank(id, owner, now);
+    let mut draft = WebhookDraft::new(id, owner.tenant, owner.livemode, now);
     draft.secrets.push(WebhookSecret::new(secret.clone(), now));
     settings.required()?.apply(&mut draft, new_private_key(&api));
     let at_most = api.limits.webhooks;
@@ -78,6 +79,12 @@ pub(super) fn with_secret(
     }
 }
 
+/// With what is known of it beside what is stored.
+fn shown(api: &Api, webhook: &Webhook, now: Timestamp) -> api::Webhook {
+    let paused_until = api.context.paused_until(webhook.number);
+    api::Webhook { paused_until, ..webhook.to_api(now) }
+}
+
 pub(super) fn new_secret(api: &Api) -> Result<Secret, ApiError> {
     let mut bytes = [0; 32];
     api.context.random.fill(&mut bytes);
@@ -95,7 +102,7 @@ pub(super) fn new_private_key(api: &Api) -> PrivateKey {
 /// Oldest first; an operator sees all tenants' unless it names one.
 #[utoipa::path(get, path = "/v1/webhooks", operation_id = "list_webhooks",
     params(Window, ("starting_after" = Option<WebhookId>, Query),
-        ("tenant" = Option<TenantId>, Query)),
+        ("tenant" = Option<TenantId>, Query), ("for_event" = Option<EventId>, Query)),
     responses((status = 200, body = List<api::Webhook>)))]
 pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer {
     caller.not_an_investor()?;
@@ -103,7 +110,12 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
     let window = query.window()?;
     let after = query.text("starting_after");
     let tenant: Option<TenantId> = query.parsed("tenant")?;
+    let for_event = query.text("for_event");
     query.finish()?;
+    let event = match for_event {
+        Some(id) => Some(events::find(&api, &caller, &id, "for_event").await?),
+        None => None,
+    };
     let registry = api.context.store.registry();
     let after = match after {
         Some(id) => find_even_deleted(&api, &caller, &id, "starting_after")?.number,
@@ -114,9 +126,12 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
         webhook.number > after
             && caller.may_see(settings.tenant, settings.livemode)
             && tenant.is_none_or(|tenant| tenant == settings.tenant)
+            && event.as_ref().is_none_or(|event| {
+                (event.tenant, event.livemode) == (settings.tenant, settings.livemode)
+            })
     });
     let now = api.context.clock.now();
-    Ok(list::window(&uri, webhooks.map(|webhook| webhook.to_api(now)), window))
+    Ok(list::window(&uri, webhooks.map(|webhook| shown(&api, webhook, now)), window))
 }
 
 /// Get a webhook
@@ -126,7 +141,7 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
     params(("id" = WebhookId, Path)), responses((status = 200, body = api::Webhook)))]
 pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     let webhook = find(&api, &caller, &id, "id")?;
-    Ok(answer::json(StatusCode::OK, &webhook.to_api(api.context.clock.now())))
+    Ok(answer::json(StatusCode::OK, &shown(&api, &webhook, api.context.clock.now())))
 }
 
 /// Change a webhook
@@ -162,7 +177,7 @@ pub(super) async fn update(
     });
     let changed = change(&api, webhook.settings.id, edit, now).await?;
     let changed = changed.webhook(webhook.settings.id).ok_or_else(|| Invalid::not_found("id"))?;
-    Ok(answer::json(StatusCode::OK, &changed.to_api(now)))
+    Ok(answer::json(StatusCode::OK, &shown(&api, changed, now)))
 }
 
 /// How many deliveries would be released now.

@@ -97,6 +97,18 @@ pub(super) enum Command {
     /// See what became of deliveries, and replay them
     #[command(subcommand, visible_alias = "delivery")]
     Deliveries(DeliveriesCommand),
+    /// Show an event or a delivery, and why it did not arrive
+    #[command(after_help = "Examples:
+  bluum-hooks show evt_…
+  bluum-hooks show evt_… --why      each attempt, what is wrong, what happens next
+  bluum-hooks show dlv_… --why")]
+    Show {
+        /// The event, evt_…, or one of its deliveries, dlv_…
+        id: String,
+        /// Tell every attempt, why it stands where it stands, and what happens next
+        #[arg(long)]
+        why: bool,
+    },
     /// Manage API keys (operators)
     #[command(subcommand, visible_alias = "key")]
     Keys(KeysCommand),
@@ -133,6 +145,9 @@ pub(super) struct ServeArgs {
     /// Waits between attempts [default: 1m,5m,30m,2h,8h]
     #[arg(long, value_name = "LIST")]
     retry_schedule: Option<String>,
+    /// How long every attempt of a webhook may fail before it is disabled [default: 5d]
+    #[arg(long, value_name = "DURATION")]
+    disable_after: Option<String>,
     /// How long requests under way may take at shutdown [default: 10s]
     #[arg(long, value_name = "DURATION")]
     grace: Option<String>,
@@ -161,6 +176,7 @@ impl ServeArgs {
             ("secrets_key_file", &self.secrets_key_file),
             ("allow_target", &ranges),
             ("retry_schedule", &self.retry_schedule),
+            ("disable_after", &self.disable_after),
             ("grace", &self.grace),
             ("max_in_flight", &self.max_in_flight),
             ("retention", &self.retention),

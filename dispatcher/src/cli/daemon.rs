@@ -68,7 +68,8 @@ impl Daemon {
         let engine = Engine {
             context: context.clone(),
             transport: Arc::new(transport),
-            schedule: config.retry_schedule,
+            schedule: config.retry_schedule.clone(),
+            disable_after: config.disable_after,
         };
         tasks.spawn(engine.run(handed_over));
         tasks.spawn(Outbox { context: context.clone(), work: work.clone() }.run());
@@ -84,6 +85,7 @@ impl Daemon {
             targets,
             limiter,
             limits,
+            schedule: config.retry_schedule,
             streams: Streams::default(),
         };
         tasks.spawn(api::server::serve(listener, Arc::new(api)));

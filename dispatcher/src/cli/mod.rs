@@ -17,6 +17,7 @@ mod query;
 mod replays;
 mod secrets;
 mod serve;
+mod show;
 mod tenants;
 mod webhooks;
 
@@ -86,6 +87,7 @@ async fn run(cli: Cli, printer: Printer) -> Result<(), Failure> {
         Command::Webhooks(command) => webhooks::run(command, &global.client()?, printer).await,
         Command::Events(command) => events::run(command, &global.client()?, printer).await,
         Command::Deliveries(command) => deliveries::run(command, &global.client()?, printer).await,
+        Command::Show { id, why } => show::run(&id, why, &global.client()?, printer).await,
         Command::Keys(command) => keys::run(command, &global.client()?, printer).await,
         Command::Tenants(command) => tenants::run(command, &global.client()?, printer).await,
     }

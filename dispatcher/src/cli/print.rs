@@ -1,5 +1,6 @@
 //! The only place that prints. The product goes to stdout, talk to stderr.
 
+use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -18,6 +19,12 @@ pub(super) struct Printer {
 impl Printer {
     pub(super) fn new(json: bool) -> Self {
         Self { json }
+    }
+
+    /// Whether colours are seen, and wanted (`NO_COLOR`).
+    pub(super) fn colour(self) -> bool {
+        let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        !self.json && !unwanted && io::stdout().is_terminal()
     }
 
     /// The answer as it came, or what `text` makes of it for people.

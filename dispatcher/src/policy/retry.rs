@@ -6,6 +6,8 @@ use super::judge::MAX_RETRY_AFTER;
 
 /// Most entries of a schedule.
 pub const MAX_RETRIES: usize = 24;
+/// A webhook whose every attempt has failed for so long is disabled, unless something else is set.
+pub const DISABLE_AFTER: Duration = Duration::from_hours(5 * 24);
 /// The longest wait between two attempts.
 pub const MAX_DELAY: Duration = Duration::from_hours(7 * 24);
 /// How far a wait is shortened or lengthened, so that those who failed together do not come back
@@ -51,6 +53,11 @@ impl RetrySchedule {
             return Err(ScheduleError::OutOfRange);
         }
         Ok(Self(waits))
+    }
+
+    /// The waits in whole seconds, as the API shows them.
+    pub fn in_seconds(&self) -> Vec<u32> {
+        self.0.iter().map(|wait| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX)).collect()
     }
 
     /// The waits, first to last.

@@ -213,6 +213,8 @@ pub struct StoredDelivery {
     pub sequence: i64,
     pub ordering_key: Option<String>,
     pub progress: Progress,
+    /// If it is queued: the one of its line that is under way.
+    pub blocked_by: Option<DeliveryId>,
     pub created_at: Timestamp,
 }
 

@@ -73,6 +73,19 @@ pub struct Delivery {
     pub next_attempt_at: Option<Timestamp>,
     /// When it was delivered or parked.
     pub finished_at: Option<Timestamp>,
+    /// If it is queued: the delivery under way that is ahead of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub blocked_by: Option<DeliveryId>,
+    /// If an attempt is under way: when another one may begin, should this one be lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub lease_until: Option<Timestamp>,
+    /// Seconds between its attempts, the webhook's or the daemon's: only when one delivery is
+    /// asked for, and not if its webhook was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub retry_schedule: Option<Vec<u32>>,
     /// Every request made, first to last: only when one delivery is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
@@ -175,6 +188,11 @@ impl AttemptOutcome {
             Self::Blocked => "blocked",
             Self::OurFault => "our_fault",
         }
+    }
+
+    /// Whether the receiver failed.
+    pub const fn is_failure(self) -> bool {
+        !matches!(self, Self::Delivered | Self::OurFault)
     }
 
     /// The class of an HTTP status that was the last word.

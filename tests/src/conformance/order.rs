@@ -53,6 +53,22 @@ pub async fn the_slot_is_handed_on(mut world: World) {
     assert!(world.hand_on(&next, make::DELIVERED).await.is_none(), "the line is at its end");
 }
 
+pub async fn who_is_queued_says_behind_whom(mut world: World) {
+    let (webhook, _, first) = line(&mut world, 3).await;
+    let [one, two, three] = &world.deliveries(&webhook).await[..] else { panic!("three") };
+    assert_eq!([one, two, three].map(|of| of.blocked_by), [None, Some(one.id), Some(one.id)]);
+    world.finish(first, make::FAILED).await;
+    assert_eq!(world.deliveries(&webhook).await[2].blocked_by, Some(one.id), "also while it waits");
+    world.later(Duration::from_hours(1));
+    let first = world.claim().await.remove(0);
+    world.finish(first, make::DELIVERED).await;
+    let (shown, _) = world.store().delivery(three.id).await.unwrap().unwrap();
+    assert_eq!(shown.blocked_by, Some(two.id));
+    assert_eq!(world.deliveries(&webhook).await.remove(1).blocked_by, None, "it is under way");
+    let again = world.store().replay(one.id, None, world.now).await.unwrap();
+    assert_eq!(again.blocked_by, Some(two.id));
+}
+
 pub async fn a_failed_head_keeps_its_place(mut world: World) {
     let (webhook, tenant, first) = line(&mut world, 2).await;
     assert!(world.hand_on(&first.claimed, make::FAILED).await.is_none());

@@ -75,6 +75,7 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("starting_after", "Only what comes after this one, which is the last of the page before."),
     ("tenant", "Only this tenant's. A tenant's key implies it."),
     ("event", "Only of this event type."),
+    ("for_event", "Only those of the tenant and the mode of this event."),
     ("status", "Only what stands so."),
     ("since", "Only from this time on."),
     ("until", "Only before this time."),

@@ -40,7 +40,11 @@ pub(super) fn of(schema: &str, path: &str, status: &str) -> Option<Value> {
         "Event" => event(),
         "Webhook" => value(&Webhook { secret: made.then(|| SECRET.into()), ..webhook() }),
         "Deleted" => value(&deleted()),
-        "Delivery" => value(&Delivery { attempts: Some(vec![attempt()]), ..delivery() }),
+        "Delivery" => value(&Delivery {
+            retry_schedule: Some(vec![60, 300, 1800, 7200, 28800]),
+            attempts: Some(vec![attempt()]),
+            ..delivery()
+        }),
         "List_Delivery" => list(path, value(&delivery())),
         "Replay" if path.ends_with("/replay") && status == "200" => {
             value(&Replay { id: None, dry_run: true, ..replay() })
@@ -56,7 +60,7 @@ pub(super) fn of(schema: &str, path: &str, status: &str) -> Option<Value> {
         "ApiKey" => value(&key()),
         "Alive" if status == "503" => value(&Alive { status: "stopping" }),
         "Alive" => value(&Alive { status: "ok" }),
-        "Ready" => value(&Ready { status: "ok", outbox_rejected: 0 }),
+        "Ready" => value(&Ready { status: "ok", faults: Vec::new(), outbox_rejected: 0 }),
         _ => list(path, of(schema.strip_prefix("List_")?, path, status)?),
     };
     Some(example)
@@ -122,6 +126,8 @@ fn webhook() -> Webhook {
         max_in_flight: 32,
         headers: CustomHeaders::default(),
         public_keys: Vec::new(),
+        failing_since: None,
+        paused_until: None,
         updated_at: EXAMPLE_AT,
         secret: None,
     }
@@ -148,6 +154,9 @@ fn delivery() -> Delivery {
         failures: 0,
         next_attempt_at: None,
         finished_at: Some(EXAMPLE_AT),
+        blocked_by: None,
+        lease_until: None,
+        retry_schedule: None,
         attempts: None,
     }
 }

@@ -7,7 +7,7 @@ use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, TenantId};
 use bluum_hooks_shared::time::Timestamp;
 use bytes::Bytes;
 
-use crate::policy::state::Progress;
+use crate::policy::state::{Progress, State};
 use crate::store::plan::Planned;
 use crate::store::{
     ANSWER_LIFE, Answer, Claimed, NewEvent, OutboxRow, Registry, StoreError, StoredAttempt,
@@ -44,6 +44,7 @@ pub(super) struct Books {
 /// A delivery with what it refers to.
 #[derive(Debug)]
 pub(super) struct Delivery {
+    /// As it stands by itself; [`Books::shown`] has what it waits for.
     pub(super) stored: StoredDelivery,
     pub(super) webhook: i64,
     body: Bytes,
@@ -126,6 +127,7 @@ impl Books {
             sequence: planned.sequence,
             ordering_key: planned.ordering_key.clone(),
             progress: planned.progress,
+            blocked_by: None,
             created_at: now,
         };
         let webhook = planned.webhook.number;
@@ -166,6 +168,23 @@ impl Books {
     /// What is neither delivered nor parked, oldest first.
     pub(super) fn unfinished(&self) -> impl Iterator<Item = (i64, &Delivery)> {
         self.unfinished.iter().filter_map(|&at| Some((at, self.deliveries.get(&at)?)))
+    }
+
+    /// A delivery as it is to be shown.
+    pub(super) fn shown(&self, delivery: &Delivery) -> StoredDelivery {
+        let queued = delivery.stored.progress.state == State::Queued;
+        let blocked_by = queued.then(|| self.under_way(delivery)).flatten();
+        StoredDelivery { blocked_by, ..delivery.stored.clone() }
+    }
+
+    /// The one under way in the line of this one.
+    pub(super) fn under_way(&self, delivery: &Delivery) -> Option<DeliveryId> {
+        let line = delivery.line()?;
+        let mut unfinished = self.unfinished().map(|(_, other)| other);
+        let ahead = unfinished.find(|other| {
+            other.due_at().is_some() && other.line().is_some_and(|other| other == line)
+        });
+        Some(ahead?.stored.id)
     }
 
     /// A delivery as its worker needs it.

@@ -51,12 +51,13 @@ pub(super) fn deliveries(
     };
     let cursor = |delivery: &StoredDelivery| Cursor::Delivery(delivery.id);
     let list = books.deliveries.values().map(|Delivery { stored, .. }| stored);
-    if let Some(event) = filter.event {
+    let found = if let Some(event) = filter.event {
         cut(list.filter(|delivery| delivery.event == event), cursor, wanted, page)
     } else {
         let of_webhook = list.rev().filter(|delivery| filter.webhook == Some(delivery.webhook));
         cut(of_webhook, cursor, wanted, page)
-    }
+    };
+    found.iter().filter_map(|delivery| shown(books, delivery.id)).collect()
 }
 
 pub(super) fn delivery(
@@ -65,7 +66,11 @@ pub(super) fn delivery(
 ) -> Option<(StoredDelivery, Vec<StoredAttempt>)> {
     let position = books.delivery_position(id)?;
     let attempts = books.attempts.get(&position).cloned().unwrap_or_default();
-    Some((books.deliveries.get(&position)?.stored.clone(), attempts))
+    Some((shown(books, id)?, attempts))
+}
+
+fn shown(books: &Books, id: DeliveryId) -> Option<StoredDelivery> {
+    Some(books.shown(books.deliveries.get(&books.delivery_position(id)?)?))
 }
 
 /// From `since` on, and before `until`.

@@ -23,7 +23,8 @@ pub(super) fn one(
     let behind = delivery.line().is_some_and(|line| busy(books).contains(&line));
     let before = delivery.stored.clone();
     let progress = replayed(before.progress, behind, now).map_err(|_| StoreError::Declined)?;
-    let after = StoredDelivery { progress, ..before };
+    let blocked_by = behind.then(|| books.under_way(delivery)).flatten();
+    let after = StoredDelivery { progress, blocked_by, ..before };
     let answer: Vec<_> = answer.map(|keep| keep(&after)).into_iter().collect();
     keys_are_free(books, &answer, now)?;
     keep(books, &answer, now);

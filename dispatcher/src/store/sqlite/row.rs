@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use bluum_hooks_shared::id::EventId;
+use bluum_hooks_shared::id::{DeliveryId, EventId};
 use bluum_hooks_shared::time::Timestamp;
 use bytes::Bytes;
 use sqlx::Row;
@@ -32,6 +32,11 @@ pub(super) fn optional_time(
 ) -> Result<Option<Timestamp>, StoreError> {
     let micros: Option<i64> = row.try_get(column)?;
     Ok(micros.map(Timestamp::from_micros))
+}
+
+fn optional_id(row: &SqliteRow, column: &str) -> Result<Option<DeliveryId>, StoreError> {
+    let id: Option<&str> = row.try_get(column)?;
+    id.map(|_| parsed(row, column)).transpose()
 }
 
 /// A delivery about to change its state.
@@ -151,6 +156,7 @@ pub(super) fn stored_delivery(
         sequence: row.try_get("sequence")?,
         ordering_key: row.try_get("ordering_key")?,
         progress: progress(row)?,
+        blocked_by: optional_id(row, "blocked_by")?,
         created_at: time(row, "created_at")?,
     })
 }

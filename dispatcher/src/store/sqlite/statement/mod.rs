@@ -29,7 +29,14 @@ macro_rules! delivery_with_body {
 /// A delivery to be shown, for `row::stored_delivery`.
 macro_rules! delivery_with_event {
     () => {
-        delivery!("delivery.created_at, event.name, event.tenant_id, event.livemode")
+        delivery!(
+            "delivery.created_at, event.name, event.tenant_id, event.livemode,
+    iif(delivery.state <> 'queued', NULL, (
+        SELECT ahead.id FROM deliveries AS ahead
+        WHERE ahead.webhook = delivery.webhook AND ahead.ordering_key = delivery.ordering_key
+            AND ahead.due_at IS NOT NULL
+    )) AS blocked_by"
+        )
     };
 }
 
@@ -113,6 +120,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("QUEUED_OF_WEBHOOK", QUEUED_OF_WEBHOOK),
     ("TO_PARK_OF_WEBHOOK", TO_PARK_OF_WEBHOOK),
     ("SET_PROGRESS", SET_PROGRESS),
+    ("SET_FAILING", SET_FAILING),
     ("INSERT_ATTEMPTS", INSERT_ATTEMPTS),
     ("SUCCESSORS", SUCCESSORS),
     ("ABANDONED", ABANDONED),

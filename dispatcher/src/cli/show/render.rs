@@ -1,0 +1,101 @@
+//! What was seen, as text for a terminal of 80 columns.
+
+use bluum_hooks_shared::api::DeliveryStatus;
+use bluum_hooks_shared::id::EventId;
+
+use super::words::{harmless, paragraph, when};
+use super::{Owed, Seen, explain, timeline};
+use crate::cli::print::pretty;
+
+/// How many of the webhooks that an event was not sent to are told one by one.
+const MOST_ABSENT: usize = 10;
+
+pub(super) fn text(seen: &Seen, why: bool, colour: bool) -> String {
+    let mut blocks = vec![head(seen)];
+    if !why {
+        let pretty = pretty(&seen.raw);
+        blocks.push(pretty.lines().map(harmless).collect::<Vec<_>>().join("\n"));
+    }
+    blocks.extend(seen.owed.iter().map(|owed| block(owed, seen, why, colour)));
+    if why {
+        blocks.extend(absent(seen));
+    } else if seen.owed.is_empty() {
+        blocks.push("No webhook got it.".into());
+    }
+    if !why && !seen.owed.iter().any(|owed| owed.delivery.status == DeliveryStatus::Delivered) {
+        blocks.push(format!("Why? bluum-hooks show {} --why", seen.event.id));
+    }
+    blocks.join("\n\n")
+}
+
+fn head(seen: &Seen) -> String {
+    let event = &seen.event;
+    let accepted = event.id.parse().map(EventId::made_at).unwrap_or(event.timestamp);
+    let key = seen.owed.iter().find_map(|owed| owed.delivery.ordering_key.as_deref());
+    let mut lines = vec![
+        format!("{}  {}", event.id, harmless(&event.name)),
+        paragraph("  accepted  ", &when(accepted, seen.now)),
+        paragraph("  mode      ", if event.livemode { "live" } else { "sandbox" }),
+    ];
+    lines.extend(key.map(|key| paragraph("  in line   ", &format!("by {}", harmless(key)))));
+    lines.join("\n")
+}
+
+pub(super) fn block(owed: &Owed, seen: &Seen, why: bool, colour: bool) -> String {
+    let delivery = &owed.delivery;
+    let standing = explain::standing(delivery, seen.now);
+    let standing = if colour { painted(&standing, delivery.status) } else { standing };
+    let webhook = format!("{}, sequence {}", delivery.webhook_id, delivery.sequence);
+    let url = owed.webhook.as_ref().map_or("(deleted)".into(), |webhook| harmless(&webhook.url));
+    let mut lines = vec![
+        delivery.id.to_string(),
+        format!("  {standing}"),
+        format!("  to    {webhook}"),
+        format!("        {url}"),
+    ];
+    if why {
+        let timeline = timeline::lines(delivery, seen.now);
+        if !timeline.is_empty() {
+            lines.push(String::new());
+            lines.extend(timeline);
+        }
+        lines.push(String::new());
+        let said = explain::delivery(owed, seen.now);
+        lines.push(paragraph("  why   ", &said.why));
+        lines.push(paragraph("  next  ", &said.next));
+        lines.extend(said.commands.iter().map(|command| format!("          {command}")));
+    }
+    lines.join("\n")
+}
+
+fn painted(text: &str, status: DeliveryStatus) -> String {
+    let colour = match status {
+        DeliveryStatus::Delivered => 32,
+        DeliveryStatus::Parked => 31,
+        DeliveryStatus::Queued | DeliveryStatus::Waiting | DeliveryStatus::Leased => 33,
+    };
+    format!("\x1b[{colour}m{text}\x1b[0m")
+}
+
+fn absent(seen: &Seen) -> Option<String> {
+    let absent = explain::absent(seen);
+    if absent.is_empty() && !seen.owed.is_empty() {
+        return None;
+    }
+    if absent.is_empty() {
+        return Some(
+            "There is no webhook that could get it. Register one for the events to come:\n  \
+             bluum-hooks webhooks create --url URL --events LIST"
+                .into(),
+        );
+    }
+    let mut lines = vec!["Not sent to".to_owned()];
+    for one in absent.iter().take(MOST_ABSENT) {
+        lines.push(format!("  {}  {}", one.webhook_id, harmless(&one.url)));
+        lines.push(paragraph("      ", &one.why));
+    }
+    if let Some(more) = absent.len().checked_sub(MOST_ABSENT).filter(|more| *more > 0) {
+        lines.push(format!("  … and {more} more: --json has them all"));
+    }
+    Some(lines.join("\n"))
+}
