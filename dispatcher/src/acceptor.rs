@@ -8,6 +8,8 @@ use tracing::error;
 
 use crate::context::Context;
 use crate::crash_point;
+use crate::faults::Fault;
+use crate::metrics::Commit;
 use crate::store::{NewAnswer, NewEvent, StoreError, Work};
 use crate::telemetry::Chain;
 
@@ -118,17 +120,25 @@ impl Committer {
     }
 
     async fn accept(&self, events: &[NewEvent], answers: &[NewAnswer]) -> Result<(), AcceptFailed> {
-        let Context { store, slots, clock, .. } = &self.context;
-        let accepted = match store.accept(events, answers, slots, clock.now()).await {
+        let Context { store, slots, clock, metrics, .. } = &self.context;
+        let began = clock.monotonic();
+        let accepted = store.accept(events, answers, slots, clock.now()).await;
+        metrics.committed(Commit::Accept, clock.monotonic().saturating_sub(began));
+        let accepted = match accepted {
             Ok(accepted) => accepted,
             Err(StoreError::KeyUsed) => return Err(AcceptFailed::KeyUsed),
             // The store tells of it, once.
-            Err(failure) if failure.outage().is_some() => return Err(AcceptFailed::Outage),
+            Err(failure) if failure.outage().is_some() => {
+                metrics.fault(Fault::Database);
+                return Err(AcceptFailed::Outage);
+            }
             Err(failure) => {
+                metrics.fault(Fault::Database);
                 error!(error = %Chain(&failure), events = events.len(), "events not accepted");
                 return Err(AcceptFailed::NotStored);
             }
         };
+        metrics.accepted(events.len());
         crash_point::reach("accept.settled");
         self.context.arrivals.tell();
         for work in accepted.work {

@@ -13,6 +13,8 @@ const MEMORY: Duration = Duration::from_secs(30);
 /// What can be wrong with us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
+    /// The database refuses to read or to write.
+    Database,
     /// No name can be resolved.
     Resolver,
     /// Out of open files, ports or memory.
@@ -27,6 +29,7 @@ impl Fault {
     /// As `/readyz`, logs and metrics have it.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Database => "database",
             Self::Resolver => "resolver",
             Self::Resources => "resources",
             Self::Network => "network",

@@ -103,6 +103,7 @@ impl Outbox {
             let read = move |row: &OutboxRow| read(row, &registry, now, &*random);
             let drained =
                 self.context.store.drain_outbox(BATCH, &read, &self.context.slots, now).await?;
+            self.context.metrics.accepted(drained.taken - drained.rejected);
             self.context.arrivals.tell();
             for work in drained.accepted.work {
                 let _ = self.work.send(work);

@@ -1,14 +1,16 @@
 //! Liveness and readiness, for whoever watches the daemon. No key needed, nothing told but health.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use bluum_hooks_shared::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::answer::{self, Answer};
 use super::{Shared, error::ApiError};
+use crate::context::Context;
 use crate::faults::Standing;
+use crate::metrics::CONTENT_TYPE;
 use crate::store::Outage;
 
 #[derive(Serialize, ToSchema)]
@@ -79,4 +81,22 @@ impl From<Standing> for StandingFault {
     fn from(Standing { fault, since, detail }: Standing) -> Self {
         Self { fault: fault.as_str(), since, detail }
     }
+}
+
+/// What has it done?
+///
+/// Counters and measures since it started, for Prometheus.
+#[utoipa::path(get, path = "/metrics", operation_id = "scrape_metrics",
+    responses((status = 200, body = String, content_type = CONTENT_TYPE,
+        example = "# TYPE bluum_hooks_claims counter\nbluum_hooks_claims_total 7\n# EOF\n")))]
+pub(super) async fn metrics(State(api): Shared) -> Answer {
+    let Context { metrics, slots, store, .. } = &api.context;
+    // If the database does not answer, the rest is worth all the more.
+    if let Ok(health) = store.ping().await {
+        metrics.outbox_rejected(health.outbox_rejected);
+    }
+    let mut answer = answer::raw(StatusCode::OK, metrics.to_text(slots));
+    let content_type = HeaderValue::from_static(CONTENT_TYPE);
+    answer.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    Ok(answer)
 }

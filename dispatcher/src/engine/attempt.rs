@@ -62,6 +62,7 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
         verdict => verdict,
     };
     let attempt = describe(id, started_at, duration, outcome);
+    engine.context.metrics.attempted(attempt.outcome, duration);
     decide(engine, claimed, Input::Attempted(verdict), Some(attempt))
 }
 
@@ -81,14 +82,16 @@ fn learn(
     began: Duration,
     ended: Duration,
 ) {
-    let Context { slots, faults, clock, .. } = &engine.context;
-    if let Err(SendError::Ours(fault, detail)) = outcome
-        && faults.met(*fault, detail, clock.now())
-    {
-        error!(
-            fault = fault.as_str(),
-            detail, "a fault of our own keeps deliveries from being sent; no failure is counted"
-        );
+    let Context { slots, faults, metrics, clock, .. } = &engine.context;
+    if let Err(SendError::Ours(fault, detail)) = outcome {
+        metrics.fault(*fault);
+        if faults.met(*fault, detail, clock.now()) {
+            error!(
+                fault = fault.as_str(),
+                detail,
+                "a fault of our own keeps deliveries from being sent; no failure is counted"
+            );
+        }
     }
     let sign = match outcome {
         Ok(_) => Some(Sign::Answer),

@@ -7,6 +7,7 @@ use tracing::error;
 
 use super::Attempts;
 use crate::crash_point;
+use crate::faults::Fault;
 use crate::telemetry::Chain;
 
 /// How many deliveries of one webhook are claimed before the others have had their turn.
@@ -40,6 +41,7 @@ pub(super) async fn run(attempts: Attempts) {
                 continue;
             }
             Err(failure) => {
+                context.metrics.fault(Fault::Database);
                 error!(error = %Chain(&failure), "cannot claim deliveries; trying again");
                 now.plus(AFTER_ERROR)
             }

@@ -61,6 +61,7 @@ type Unrecorded = Arc<AtomicBool>;
 
 impl Attempts {
     fn start(&self, work: Work) {
+        self.engine.context.metrics.claimed();
         let engine = self.engine.clone();
         let outcomes = self.outcomes.clone();
         self.tasks.spawn(async move {

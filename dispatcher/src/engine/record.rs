@@ -16,6 +16,8 @@ use tracing::{error, warn};
 use super::{Engine, Outcome, WeakAttempts};
 use crate::context::Context;
 use crate::crash_point;
+use crate::faults::Fault;
+use crate::metrics::Commit;
 use crate::notice;
 use crate::policy::state::{Input, ParkReason, State, step};
 use crate::slots::Slot;
@@ -65,6 +67,7 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
             engine.context.arrivals.tell();
         }
         for ((report, recorded), slot) in reports.iter().zip(recorded).zip(slots) {
+            count(engine, report, recorded.as_ref());
             match recorded {
                 None | Some(Recorded::Applied { successor: None }) => {}
                 Some(Recorded::Applied { successor: Some(claimed) }) => match attempts.upgrade() {
@@ -80,6 +83,16 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
                 ),
             }
         }
+    }
+}
+
+/// What nobody but the database knows until now.
+fn count(engine: &Engine, report: &Report, recorded: Option<&Recorded>) {
+    let metrics = &engine.context.metrics;
+    match recorded {
+        Some(Recorded::Applied { .. }) => metrics.recorded(&report.after),
+        Some(Recorded::Stale) => metrics.stale(),
+        None => {}
     }
 }
 
@@ -115,12 +128,19 @@ async fn persist(
     reports: &[Report],
 ) -> Option<Result<Vec<Recorded>, StoreError>> {
     let engine = &attempts.engine;
+    let Context { store, clock, metrics, .. } = &engine.context;
     loop {
-        let now = engine.context.clock.now();
-        match engine.context.store.record(reports, now).await {
-            Err(failure) if failure.outage().is_some() => error!(
-                error = %Chain(&failure), reports = reports.len(), "cannot record; trying again"
-            ),
+        let (now, began) = (clock.now(), clock.monotonic());
+        let recorded = store.record(reports, now).await;
+        metrics.committed(Commit::Record, clock.monotonic().saturating_sub(began));
+        match recorded {
+            Err(failure) if failure.outage().is_some() => {
+                metrics.fault(Fault::Database);
+                error!(
+                    error = %Chain(&failure), reports = reports.len(),
+                    "cannot record; trying again"
+                );
+            }
             decided => return Some(decided),
         }
         attempts.unrecorded.store(true, Ordering::Release);

@@ -22,6 +22,7 @@ const LEAVES: [&str; 14] = [
     "faults",
     "fields",
     "invalid",
+    "metrics",
     "policy",
     "random",
     "shutdown",
