@@ -6,6 +6,7 @@ use bluum_hooks_shared::time::Timestamp;
 
 use crate::bell::{Arrivals, Bell};
 use crate::clock::Clock;
+use crate::faults::Faults;
 use crate::random::Random;
 use crate::shutdown::Shutdown;
 use crate::slots::Slots;
@@ -18,6 +19,7 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     pub slots: Slots,
+    pub faults: Faults,
     /// Heard by the claimer.
     pub bell: Bell,
     /// Heard by the replayer.
@@ -36,7 +38,12 @@ impl Context {
         answer: Option<Keep<Registry>>,
         now: Timestamp,
     ) -> Result<Arc<Registry>, StoreError> {
+        let edited = if let Change::EditWebhook(id, _) = &change { Some(*id) } else { None };
         let changed = self.store.change(change, answer, now).await;
+        let edited = changed.as_ref().ok().and_then(|registry| registry.webhook_number(edited?));
+        if let Some(webhook) = edited {
+            self.slots.unlearn(webhook);
+        }
         self.bell.ring();
         self.replays.ring();
         self.arrivals.tell();
@@ -56,6 +63,7 @@ impl Context {
             clock,
             random,
             slots: Slots::new(slots, bell.clone()),
+            faults: Faults::default(),
             bell,
             replays: Bell::default(),
             arrivals: Arrivals::default(),

@@ -16,6 +16,7 @@ pub mod context;
 pub mod credentials;
 pub mod duration;
 pub mod engine;
+pub mod faults;
 pub mod fields;
 pub mod invalid;
 pub mod notice;

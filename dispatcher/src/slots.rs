@@ -2,11 +2,16 @@
 //!
 //! Whoever claims a delivery takes a slot first and the slot travels with the delivery, so the
 //! number of deliveries in memory is bounded by the number of slots, wherever they were claimed.
+//!
+//! The last quarter is for webhooks that hold none, one each. So where some hang and hold all that
+//! they may, there is room for those that do not.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::bell::Bell;
+use crate::policy::pace::{Pace, Sign};
 
 /// Requests under way at the same time, in all, if nothing else is configured.
 pub const DEFAULT_TOTAL: usize = 1024;
@@ -30,12 +35,22 @@ struct Taken {
     /// The webhook that was last given slots for what waited in the database.
     last_served: i64,
     of_webhook: HashMap<i64, Lane>,
+    /// How many must be free for a webhook that has not got its share.
+    scarce: Option<usize>,
 }
 
 #[derive(Debug, Default)]
 struct Lane {
     taken: usize,
     backlog: bool,
+    pace: Pace,
+}
+
+impl Lane {
+    /// Whether nothing is known of it that a new one would not have.
+    fn is_idle(&self) -> bool {
+        self.taken == 0 && !self.backlog && self.pace == Pace::Full
+    }
 }
 
 /// Room for one request; given back when dropped.
@@ -60,9 +75,10 @@ impl Slots {
     /// deliveries of this webhook wait for theirs: nobody jumps the line.
     pub fn take_now(&self, webhook: i64, max_in_flight: usize) -> Option<Slot> {
         let mut taken = self.shared.lock();
-        let free = taken.total < self.shared.total;
+        let waits = taken.of_webhook.get(&webhook).is_some_and(|lane| lane.backlog);
+        let room = if waits { 0 } else { self.shared.room(&mut taken, webhook, max_in_flight) };
         let lane = taken.of_webhook.entry(webhook).or_default();
-        if !free || lane.backlog || lane.taken >= max_in_flight {
+        if room == 0 {
             lane.backlog = true;
             return None;
         }
@@ -82,9 +98,8 @@ impl Slots {
     /// webhook has a backlog, and the next slot that comes free rings for it.
     pub fn take(&self, webhook: i64, max_in_flight: usize, wanted: usize) -> Vec<Slot> {
         let mut taken = self.shared.lock();
-        let free = self.shared.total.saturating_sub(taken.total);
+        let count = wanted.min(self.shared.room(&mut taken, webhook, max_in_flight));
         let lane = taken.of_webhook.entry(webhook).or_default();
-        let count = wanted.min(free).min(max_in_flight.saturating_sub(lane.taken));
         lane.taken += count;
         lane.backlog |= count == 0;
         taken.total += count;
@@ -100,13 +115,53 @@ impl Slots {
         self.shared.lock().of_webhook.entry(webhook).or_default().backlog = backlog;
     }
 
-    /// Whether somebody waits for a slot of this webhook: others of its own, or, where all slots
-    /// are taken, anybody. Then it may not be handed on to the next in line.
-    pub fn is_awaited(&self, webhook: i64) -> bool {
+    /// Whether the next in line may have the slot of a delivery to this webhook. Not while others
+    /// wait for it, of its own or, where all slots are taken, of anybody; nor if it has too many.
+    pub fn may_hand_on(&self, webhook: i64, max_in_flight: usize) -> bool {
         let taken = self.shared.lock();
-        let own = taken.of_webhook.get(&webhook).is_some_and(|lane| lane.backlog);
+        let Some(lane) = taken.of_webhook.get(&webhook) else { return true };
         let full = taken.total >= self.shared.total;
-        own || (full && taken.of_webhook.values().any(|lane| lane.backlog))
+        let awaited = lane.backlog || (full && taken.of_webhook.values().any(|lane| lane.backlog));
+        !awaited && lane.taken <= lane.pace.width(max_in_flight)
+    }
+
+    /// Learns from an attempt that began then and ended now.
+    pub fn learn(
+        &self,
+        webhook: i64,
+        max_in_flight: usize,
+        sign: Sign,
+        began: Duration,
+        now: Duration,
+    ) {
+        let mut taken = self.shared.lock();
+        let lane = taken.of_webhook.entry(webhook).or_default();
+        lane.pace = lane.pace.after(sign, began, now, max_in_flight);
+    }
+
+    /// Forgets what was learned: the webhook is another one now.
+    pub fn unlearn(&self, webhook: i64) {
+        if let Some(lane) = self.shared.lock().of_webhook.get_mut(&webhook) {
+            lane.pace = Pace::Full;
+        }
+    }
+
+    /// Ends the pauses that are over, and returns when the next one is.
+    pub fn end_pauses(&self, now: Duration) -> Option<Duration> {
+        let mut taken = self.shared.lock();
+        taken.of_webhook.retain(|_, lane| !lane.is_idle());
+        let lanes = taken.of_webhook.values_mut();
+        lanes
+            .filter_map(|lane| {
+                lane.pace = lane.pace.at(now);
+                lane.pace.paused_until()
+            })
+            .min()
+    }
+
+    /// Until when nothing is sent to this webhook, if it pauses.
+    pub fn paused_until(&self, webhook: i64) -> Option<Duration> {
+        self.shared.lock().of_webhook.get(&webhook)?.pace.paused_until()
     }
 
     /// Webhooks marked as having a backlog.
@@ -122,6 +177,20 @@ impl Slots {
 }
 
 impl Shared {
+    /// How many more this webhook may take.
+    fn room(&self, taken: &mut Taken, webhook: i64, max_in_flight: usize) -> usize {
+        let free = self.total.saturating_sub(taken.total);
+        let lane = taken.of_webhook.entry(webhook).or_default();
+        let own = lane.pace.width(max_in_flight).saturating_sub(lane.taken);
+        let common = free.saturating_sub(self.total / 4);
+        let room = common.max(usize::from(free > 0 && lane.taken == 0));
+        if room < own {
+            let needed = if lane.taken + room > 0 { self.total / 4 + 1 } else { 1 };
+            taken.scarce = Some(taken.scarce.map_or(needed, |least| least.min(needed)));
+        }
+        own.min(room)
+    }
+
     /// The counts are whole after every statement, so a poisoned lock has nothing wrong in it.
     fn lock(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
@@ -131,13 +200,13 @@ impl Shared {
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut taken = self.shared.lock();
-        let was_full = taken.total >= self.shared.total;
         taken.total -= 1;
-        let mut awaited = was_full;
+        let free = self.shared.total.saturating_sub(taken.total);
+        let mut awaited = taken.scarce.take_if(|needed| *needed <= free).is_some();
         if let Some(lane) = taken.of_webhook.get_mut(&self.webhook) {
             lane.taken -= 1;
             awaited |= lane.backlog;
-            if lane.taken == 0 && !lane.backlog {
+            if lane.is_idle() {
                 taken.of_webhook.remove(&self.webhook);
             }
         }
@@ -157,16 +226,64 @@ mod tests {
     }
 
     #[test]
-    fn a_webhook_takes_no_more_than_its_own_and_all_no_more_than_the_total() {
-        let slots = slots(5);
+    fn a_webhook_takes_no_more_than_its_own_and_the_last_quarter_goes_round() {
+        let slots = slots(8);
         let first = slots.take(1, 3, 10);
-        assert_eq!(first.len(), 3);
-        let second = slots.take(2, 3, 10);
-        assert_eq!(second.len(), 2);
-        assert!(slots.take_now(3, 3).is_none());
-        drop(first);
-        assert_eq!(slots.take(3, 3, 10).len(), 3);
-        assert_eq!(slots.in_flight(), 2);
+        assert_eq!(first.len(), 3, "its own limit");
+        let second = slots.take(2, 100, 10);
+        assert_eq!((second.len(), slots.in_flight()), (3, 6), "three quarters are taken");
+        assert!(slots.take_now(1, 100).is_none(), "it has some");
+        let third = slots.take(3, 100, 10);
+        let fourth = slots.take(4, 100, 10);
+        assert_eq!((third.len(), fourth.len(), slots.in_flight()), (1, 1, 8));
+        assert!(slots.take_now(5, 100).is_none(), "all are taken");
+    }
+
+    #[test]
+    fn however_many_hang_there_is_room_for_one_that_does_not() {
+        let slots = slots(1024);
+        let hanging: Vec<_> = (0..200).map(|webhook| slots.take(webhook, 32, 32)).collect();
+        assert_eq!(hanging.iter().filter(|taken| taken.len() == 32).count(), 24);
+        assert_eq!(hanging.iter().filter(|taken| taken.len() == 1).count(), 176);
+        assert!(slots.take_now(1_000, 32).is_some());
+    }
+
+    #[tokio::test]
+    async fn who_has_not_got_its_share_is_woken_when_there_is_room_for_more() {
+        let bell = Bell::default();
+        let slots = Slots::new(4, bell.clone());
+        let held = slots.take(1, 8, 8);
+        let other = slots.take(2, 8, 8);
+        assert_eq!((held.len(), other.len()), (3, 1));
+        drop(held);
+        bell.heard().await;
+        assert_eq!(slots.take(2, 8, 8).len(), 2);
+    }
+
+    #[test]
+    fn one_that_is_silent_gets_fewer_then_none_then_one() {
+        let slots = slots(100);
+        let silence = Sign::Silence(Duration::from_secs(30));
+        let mut now = Duration::from_secs(100);
+        for allowed in [4, 2, 1] {
+            let held = slots.take(1, 4, 8);
+            assert_eq!(held.len(), allowed);
+            let began = now;
+            now += Duration::from_secs(30);
+            slots.learn(1, 4, silence, began, now);
+        }
+        assert!(slots.take(1, 4, 8).is_empty());
+        let end = now + Duration::from_secs(30);
+        assert_eq!(slots.end_pauses(now), Some(end));
+        assert_eq!(slots.paused_until(1), Some(end));
+        assert_eq!(slots.end_pauses(end), None);
+        let probe = slots.take(1, 4, 8);
+        assert_eq!(probe.len(), 1);
+        assert!(!slots.may_hand_on(1, 4) || slots.take(1, 4, 8).is_empty());
+        slots.learn(1, 4, Sign::Answer, end, end);
+        assert_eq!(slots.take(1, 4, 8).len(), 1, "two at once now");
+        slots.unlearn(1);
+        assert_eq!(slots.take(1, 4, 8).len(), 3);
     }
 
     #[test]

@@ -121,11 +121,16 @@ CREATE TABLE attempts (
     id            TEXT    NOT NULL,
     started_at    INTEGER NOT NULL,
     duration_us   INTEGER NOT NULL CHECK (duration_us >= 0),
+    outcome       TEXT    NOT NULL CHECK (outcome IN (
+        'delivered', 'redirect', 'client_error', 'gone', 'throttled', 'server_error',
+        'other_status', 'timeout', 'dns', 'connect', 'tls', 'protocol', 'blocked', 'our_fault'
+    )),
     status        INTEGER CHECK (status BETWEEN 100 AND 999),
     error         TEXT,
     response_body TEXT,
     PRIMARY KEY (delivery, number),
-    CHECK (status IS NOT NULL OR error IS NOT NULL)
+    CHECK (status IS NOT NULL OR error IS NOT NULL),
+    CHECK ((outcome = 'delivered') = (error IS NULL))
 ) STRICT, WITHOUT ROWID;
 
 -- The first answers to requests that came with an Idempotency-Key, written in the commit of what

@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bluum_hooks_dispatcher::faults::Fault;
 use bluum_hooks_dispatcher::transport::{Answer, Request, SendError, Transport};
-use bluum_hooks_shared::api::DeliveryStatus;
+use bluum_hooks_shared::api::{AttemptOutcome, DeliveryStatus};
 use bluum_hooks_tests::clockwork::Clockwork;
 use bytes::Bytes;
 
@@ -22,14 +23,17 @@ const FIRST_WAIT: Duration = Duration::from_secs(72);
 /// Gives these answers in turn, then 200.
 #[derive(Debug, Clone, Default)]
 struct Receiver {
-    answers: Arc<Mutex<Vec<Answer>>>,
+    answers: Arc<Mutex<Vec<Result<Answer, SendError>>>>,
     asked: Arc<AtomicUsize>,
 }
 
 impl Receiver {
     fn that_says(status: u16, retry_after: Option<&str>) -> Self {
         let retry_after = retry_after.map(str::to_owned);
-        let answers = vec![Answer { status, retry_after, body: Bytes::new() }];
+        Self::whose_answers_are(vec![Ok(Answer { status, retry_after, body: Bytes::new() })])
+    }
+
+    fn whose_answers_are(answers: Vec<Result<Answer, SendError>>) -> Self {
         Self { answers: Arc::new(Mutex::new(answers)), ..Self::default() }
     }
 }
@@ -39,7 +43,7 @@ impl Transport for Receiver {
     async fn send(&self, _: Request) -> Result<Answer, SendError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let fine = Answer { status: 200, retry_after: None, body: Bytes::new() };
-        Ok(self.answers.lock().unwrap().pop().unwrap_or(fine))
+        self.answers.lock().unwrap().pop().unwrap_or(Ok(fine))
     }
 }
 
@@ -109,4 +113,22 @@ async fn gone_is_never_asked_again() {
     let (delivery, attempts) = engine.delivery().await;
     assert_eq!(delivery.progress.state.status(), DeliveryStatus::Parked);
     assert_eq!((attempts.len(), receiver.asked.load(Ordering::Relaxed)), (0, 1));
+}
+
+#[tokio::test]
+async fn a_fault_of_ours_uses_up_no_retry_and_is_over_within_seconds() {
+    let ours = || Err(SendError::Ours(Fault::Resources, "too many open files".into()));
+    let receiver = Receiver::whose_answers_are((0..20).map(|_| ours()).collect());
+    let engine = Clockwork::start(receiver.clone(), "http://127.0.0.1:1/").await;
+    engine.publish().await;
+    for number in 1..=20 {
+        let (delivery, attempts) = engine.until_attempts(number).await;
+        assert_eq!(attempts[number - 1].attempt.outcome, AttemptOutcome::OurFault);
+        assert_eq!(delivery.progress.failures, 0);
+        let wait = engine.wait_ahead().await.expect("a next attempt");
+        assert!(wait <= 6 * SECOND, "{wait:?}");
+        engine.pass(6 * SECOND).await;
+    }
+    let (delivery, _) = engine.until_attempts(21).await;
+    assert_eq!(delivery.progress.state.status(), DeliveryStatus::Delivered);
 }

@@ -41,7 +41,8 @@ const LEGAL: [&str; 8] = [
         ('rpl_1', 1, 'running', 1, 0, 'disabled', NULL, NULL, NULL, 9, 0, 0, 0, 1, NULL),
         ('rpl_2', 1, 'finished', 0, 1, NULL, 'kyc.decided', 1, 2, 9, 9, 3, 3, 1, 2)",
     "INSERT INTO attempts VALUES
-        (1, 1, 'att_1', 1, 0, NULL, 'timeout', NULL), (5, 1, 'att_2', 1, 5, 200, NULL, 'ok')",
+        (1, 1, 'att_1', 1, 0, 'timeout', NULL, 'no answer', NULL),
+        (5, 1, 'att_2', 1, 5, 'delivered', 200, NULL, 'ok')",
 ];
 
 const CHECK: &str = "CHECK constraint failed";
@@ -94,13 +95,15 @@ const DELIVERIES: [(&str, &str); 38] = [
 ];
 
 /// What must not happen to the rest.
-const OTHERS: [(&str, &str); 53] = [
+const OTHERS: [(&str, &str); 55] = [
     (CHECK, "UPDATE replays SET finished_at = 2 WHERE id = 'rpl_1'"),
     (CHECK, "UPDATE replays SET reason = 'gone' WHERE id = 'rpl_2'"),
     (CHECK, "UPDATE replays SET cursor = -1 WHERE id = 'rpl_1'"),
     (UNIQUE, "UPDATE replays SET release = 1, status = 'running', finished_at = NULL"),
     (FOREIGN, "UPDATE replays SET webhook = 99 WHERE id = 'rpl_1'"),
     (CHECK, "UPDATE attempts SET error = NULL WHERE delivery = 1"),
+    (CHECK, "UPDATE attempts SET outcome = 'delivered' WHERE delivery = 1"),
+    (CHECK, "UPDATE attempts SET outcome = 'lost' WHERE delivery = 1"),
     (CHECK, "UPDATE attempts SET number = 0 WHERE delivery = 1"),
     (CHECK, "UPDATE attempts SET duration_us = -1 WHERE delivery = 1"),
     (CHECK, "UPDATE attempts SET status = 99 WHERE delivery = 5"),

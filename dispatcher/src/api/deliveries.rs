@@ -173,6 +173,7 @@ fn attempt_to_api(stored: StoredAttempt) -> Attempt {
         started_at: attempt.started_at,
         duration_ms: u64::try_from(attempt.duration.as_millis()).unwrap_or(u64::MAX),
         status: attempt.status,
+        outcome: attempt.outcome,
         error: attempt.error,
         response_body: attempt.response_body,
     }

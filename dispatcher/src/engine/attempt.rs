@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use ::http::header::{CONTENT_TYPE, USER_AGENT};
 use ::http::{HeaderMap, HeaderName, HeaderValue};
+use bluum_hooks_shared::api::AttemptOutcome;
 use bluum_hooks_shared::header;
 use bluum_hooks_shared::id::{AttemptId, EventId};
 use bluum_hooks_shared::time::Timestamp;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::Engine;
+use crate::context::Context;
 use crate::notice;
 use crate::policy::judge::{Verdict, judge};
+use crate::policy::pace::Sign;
 use crate::policy::state::{Input, Progress, State, step};
 use crate::store::{Claimed, NewAttempt, Report, Webhook};
 use crate::transport::{Answer, Request, SendError};
@@ -44,7 +47,9 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
     let Some(outcome) = outcome else {
         return decide(engine, claimed, Input::GivenBack, None);
     };
-    let duration = engine.context.clock.monotonic().saturating_sub(began);
+    let ended = engine.context.clock.monotonic();
+    let duration = ended.saturating_sub(began);
+    learn(engine, &claimed, &outcome, began, ended);
     let verdict = match verdict(&outcome, engine.context.clock.now()) {
         // Who is gone is not where the webhook points now.
         Verdict::Gone if has_moved(engine, &claimed) => {
@@ -54,6 +59,34 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
     };
     let attempt = describe(id, started_at, duration, outcome);
     decide(engine, claimed, Input::Attempted(verdict), Some(attempt))
+}
+
+/// What the attempt says about its receiver's pace, or about us.
+fn learn(
+    engine: &Engine,
+    claimed: &Claimed,
+    outcome: &Result<Answer, SendError>,
+    began: Duration,
+    ended: Duration,
+) {
+    let Context { slots, faults, clock, .. } = &engine.context;
+    if let Err(SendError::Ours(fault, detail)) = outcome
+        && faults.met(*fault, detail, clock.now())
+    {
+        error!(
+            fault = fault.as_str(),
+            detail, "a fault of our own keeps deliveries from being sent; no failure is counted"
+        );
+    }
+    let sign = match outcome {
+        Ok(_) => Some(Sign::Answer),
+        Err(SendError::Ours(..)) => Some(Sign::OurFault),
+        Err(_) => Sign::unanswered(ended.saturating_sub(began)),
+    };
+    if let Some(sign) = sign {
+        let webhook = &claimed.webhook;
+        slots.learn(webhook.number, webhook.max_in_flight(), sign, began, ended);
+    }
 }
 
 /// Whether the webhook points elsewhere since the delivery was sent.
@@ -113,6 +146,7 @@ fn own_headers(webhook: &Webhook) -> HeaderMap {
 fn verdict(outcome: &Result<Answer, SendError>, now: Timestamp) -> Verdict {
     match outcome {
         Ok(answer) => judge(Some(answer.status), answer.retry_after.as_deref(), now),
+        Err(SendError::Ours(..)) => Verdict::OurFault,
         Err(_) => judge(None, None, now),
     }
 }
@@ -123,17 +157,15 @@ fn describe(
     duration: Duration,
     outcome: Result<Answer, SendError>,
 ) -> NewAttempt {
-    let attempt =
-        NewAttempt { id, started_at, duration, status: None, error: None, response_body: None };
-    match outcome {
-        Err(error) => NewAttempt { error: Some(error.to_string()), ..attempt },
-        Ok(Answer { status, body, .. }) => NewAttempt {
-            status: Some(status),
-            error: (!(200..300).contains(&status)).then(|| refusal(status)),
-            response_body: text(&body),
-            ..attempt
-        },
-    }
+    let (outcome, status, error, response_body) = match outcome {
+        Err(error) => (error.outcome(), None, Some(error.to_string()), None),
+        Ok(Answer { status, body, .. }) => {
+            let outcome = AttemptOutcome::of_status(status);
+            let error = (outcome != AttemptOutcome::Delivered).then(|| refusal(status));
+            (outcome, Some(status), error, text(&body))
+        }
+    };
+    NewAttempt { id, started_at, duration, outcome, status, error, response_body }
 }
 
 fn refusal(status: u16) -> String {
@@ -165,7 +197,7 @@ fn decide(engine: &Engine, claimed: Claimed, input: Input, attempt: Option<NewAt
         Progress { state: State::Waiting { due_at: now }, ..claimed.progress }
     });
     observe(&claimed, &after, attempt.as_ref());
-    let hand_on = engine.hands_on(claimed.webhook.number);
+    let hand_on = engine.hands_on(&claimed.webhook);
     let notice = notice::parked(&claimed, &after, now, &*engine.context.random);
     Report { claimed, after, attempt, notice, hand_on }
 }

@@ -17,11 +17,13 @@ const AFTER_ERROR: Duration = Duration::from_secs(1);
 pub(super) async fn run(attempts: Attempts) {
     let context = attempts.engine.context.clone();
     while !context.shutdown.is_intake_stopped() {
-        let now = context.clock.now();
+        let (now, monotonic) = (context.clock.now(), context.clock.monotonic());
+        let pause_ends = context.slots.end_pauses(monotonic);
         let wake_at = match context.store.claim_due(PER_WEBHOOK, &context.slots, now).await {
             Ok(due) if due.work.is_empty() => {
-                let net = now.plus(SAFETY_NET);
-                due.next_due.map_or(net, |next| next.min(net))
+                let pause_ends = pause_ends.map(|end| now.plus(end.saturating_sub(monotonic)));
+                let wishes = [due.next_due, pause_ends, Some(now.plus(SAFETY_NET))];
+                wishes.into_iter().flatten().min().unwrap_or(now)
             }
             Ok(due) => {
                 due.work.into_iter().for_each(|work| attempts.start(work));

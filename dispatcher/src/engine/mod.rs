@@ -23,7 +23,7 @@ use tracing::error;
 use crate::context::Context;
 use crate::policy::retry::RetrySchedule;
 use crate::slots::Slot;
-use crate::store::{Report, Work};
+use crate::store::{Report, Webhook, Work};
 use crate::transport::Transport;
 
 /// What the engine works with.
@@ -101,10 +101,10 @@ impl Engine {
         }
     }
 
-    /// Whether the next in line may have the slot of a delivery to this webhook. Not while others
-    /// wait for it, and not when stopping.
-    fn hands_on(&self, webhook: i64) -> bool {
-        !self.context.slots.is_awaited(webhook) && !self.context.shutdown.is_intake_stopped()
+    /// Whether the next in line may have the slot of a delivery to this webhook. Not when stopping.
+    fn hands_on(&self, webhook: &Webhook) -> bool {
+        self.context.slots.may_hand_on(webhook.number, webhook.max_in_flight())
+            && !self.context.shutdown.is_intake_stopped()
     }
 }
 

@@ -18,6 +18,8 @@ pub enum Verdict {
     Failed { not_before: Duration },
     /// 410: the partner is no longer interested.
     Gone,
+    /// A fault of our own: try again soon, and count nothing.
+    OurFault,
 }
 
 /// The table of the wire contract: `status` is `None` if no complete answer came in time.

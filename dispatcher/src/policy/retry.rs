@@ -7,6 +7,10 @@ pub const MAX_RETRIES: usize = 24;
 /// The longest wait between two attempts.
 pub const MAX_DELAY: Duration = Duration::from_hours(7 * 24);
 
+/// The wait after a fault of our own, before jitter. The pace of the webhook sees to it that few
+/// are tried in vain.
+pub(super) const AFTER_OUR_FAULT: Duration = Duration::from_secs(5);
+
 /// The waits between attempts, each counted from the failure before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetrySchedule(Vec<Duration>);
@@ -54,8 +58,18 @@ impl RetrySchedule {
     pub fn delay(&self, failures: u32, jitter: f64, not_before: Duration) -> Option<Duration> {
         let place = usize::try_from(failures.checked_sub(1)?).ok()?;
         let wait = self.0.get(place)?;
-        Some(wait.mul_f64(0.4f64.mul_add(jitter.clamp(0.0, 1.0), 0.8)).max(not_before))
+        Some(jittered(*wait, jitter).max(not_before))
     }
+}
+
+/// The wait after a fault of our own.
+pub fn after_our_fault(jitter: f64) -> Duration {
+    jittered(AFTER_OUR_FAULT, jitter)
+}
+
+/// ±20 % by `jitter` in `[0, 1)`.
+fn jittered(wait: Duration, jitter: f64) -> Duration {
+    wait.mul_f64(0.4f64.mul_add(jitter.clamp(0.0, 1.0), 0.8))
 }
 
 #[cfg(test)]

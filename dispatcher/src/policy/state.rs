@@ -19,7 +19,7 @@ use bluum_hooks_shared::api::DeliveryStatus;
 use bluum_hooks_shared::time::Timestamp;
 
 use super::judge::Verdict;
-use super::retry::RetrySchedule;
+use super::retry::{RetrySchedule, after_our_fault};
 
 /// After so many claims in a row that ended without a word, the delivery is taken to be what
 /// kills the worker, and parked. High, because a machine that crashes for its own reasons takes
@@ -218,11 +218,13 @@ fn attempted(
     schedule: &RetrySchedule,
     jitter: f64,
 ) -> Progress {
-    let failures = before.failures + u32::from(verdict != Verdict::Delivered);
+    let failed = matches!(verdict, Verdict::Failed { .. } | Verdict::Gone);
+    let failures = before.failures + u32::from(failed);
     let parked = |reason| State::Parked { finished_at: now, reason };
     let state = match verdict {
         Verdict::Delivered => State::Delivered { finished_at: now },
         Verdict::Gone => parked(ParkReason::Gone),
+        Verdict::OurFault => State::Waiting { due_at: now.plus(after_our_fault(jitter)) },
         Verdict::Failed { not_before } => match schedule.delay(failures, jitter, not_before) {
             Some(delay) => State::Waiting { due_at: now.plus(delay) },
             None => parked(ParkReason::Exhausted),

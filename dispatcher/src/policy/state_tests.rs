@@ -24,6 +24,7 @@ fn inputs() -> Vec<Input> {
         Input::Claimed { lease_until: FUTURE },
         Input::Attempted(Verdict::Delivered),
         Input::Attempted(Verdict::Gone),
+        Input::Attempted(Verdict::OurFault),
         Input::Attempted(Verdict::Failed { not_before: Duration::ZERO }),
         Input::Attempted(Verdict::Failed { not_before: Duration::from_hours(3) }),
         Input::GivenBack,
@@ -60,7 +61,9 @@ fn allowed(from: State, input: Input) -> &'static [DeliveryStatus] {
         (State::Leased { .. }, Input::Attempted(Verdict::Delivered)) => &[Delivered],
         (State::Leased { .. }, Input::Attempted(Verdict::Gone)) => &[Parked],
         (State::Leased { .. }, Input::Attempted(Verdict::Failed { .. })) => &[Waiting, Parked],
-        (State::Leased { .. }, Input::GivenBack) => &[Waiting],
+        (State::Leased { .. }, Input::GivenBack | Input::Attempted(Verdict::OurFault)) => {
+            &[Waiting]
+        }
         (
             State::Queued | State::Waiting { .. } | State::Leased { .. },
             Input::WebhookStopped(_),
@@ -98,7 +101,7 @@ fn every_state_takes_every_input_as_the_diagram_says() {
             }
         }
     }
-    assert_eq!(cases, 13 * 3 * 7 * 14 * 3);
+    assert_eq!(cases, 13 * 3 * 7 * 15 * 3);
 }
 
 /// What is true of every change, whatever it was.
@@ -107,7 +110,13 @@ fn holds(before: Progress, input: Input, after: Progress) {
     assert_eq!(after.claim, before.claim + u32::from(matches!(input, Input::Claimed { .. })));
     assert_eq!(after.attempts, before.attempts + u32::from(matches!(input, Input::Attempted(_))));
     assert!(after.failures <= after.attempts && after.attempts <= after.claim);
-    let ours = matches!(input, Input::Claimed { .. } | Input::GivenBack | Input::WebhookStopped(_));
+    let ours = matches!(
+        input,
+        Input::Claimed { .. }
+            | Input::GivenBack
+            | Input::Attempted(Verdict::OurFault)
+            | Input::WebhookStopped(_)
+    );
     if ours {
         assert_eq!(after.failures, before.failures, "our own doing never uses up a retry");
     }

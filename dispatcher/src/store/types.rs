@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bluum_hooks_shared::api::{DeliveryStatus, Role};
+use bluum_hooks_shared::api::{AttemptOutcome, DeliveryStatus, Role};
 use bluum_hooks_shared::id::{AttemptId, DeliveryId, EventId, KeyId, TenantId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 use bytes::Bytes;
@@ -125,6 +125,7 @@ pub struct NewAttempt {
     pub id: AttemptId,
     pub started_at: Timestamp,
     pub duration: Duration,
+    pub outcome: AttemptOutcome,
     pub status: Option<u16>,
     pub error: Option<String>,
     pub response_body: Option<String>,

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,8 +14,9 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::CertificateError;
 
 use super::connect::Connector;
-use super::resolve::{GuardedResolver, Resolve, SystemResolver, Unresolved};
+use super::resolve::{GuardedResolver, Resolve, SystemResolver};
 use super::{Answer, KEPT_BYTES, Request, SendError, TargetError, Targets, Transport};
+use crate::faults::Fault;
 
 /// Shorter than the five seconds after which the commonest server framework closes an idle
 /// connection: a request sent into that moment would fail for no fault of anybody's.
@@ -29,6 +29,12 @@ const AHEAD_BYTES: u32 = 1024 * 1024;
 /// How long an HTTP/2 connection may be silent before it is asked whether it is still there, and
 /// how long it has to answer. Else a dead one would take every request until TCP gives it up.
 const PING_AFTER: Duration = Duration::from_secs(5);
+
+/// ENFILE, EMFILE: no more files, in all or for this process. ENOBUFS: no memory for a socket.
+#[cfg(target_os = "linux")]
+const OUT_OF_FILES: [i32; 3] = [23, 24, 105];
+#[cfg(not(target_os = "linux"))]
+const OUT_OF_FILES: [i32; 3] = [23, 24, 55];
 
 /// The transport of the daemon.
 #[derive(Debug, Clone)]
@@ -50,7 +56,7 @@ impl HttpTransport {
 
     /// [`new`](Self::new) with another source of addresses.
     pub fn with_resolver(targets: Targets, resolver: impl Resolve) -> Result<Self, NoRoots> {
-        let resolver = GuardedResolver { resolver: Arc::new(resolver), targets: targets.clone() };
+        let resolver = GuardedResolver::new(resolver, targets.clone());
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())
@@ -118,8 +124,8 @@ fn explain(error: &(dyn Error + 'static)) -> SendError {
         if let Some(refused) = error.downcast_ref::<TargetError>() {
             return SendError::Target(refused.clone());
         }
-        if let Some(unresolved) = error.downcast_ref::<Unresolved>() {
-            return SendError::Dns(unresolved.to_string());
+        if let Some(unresolved) = error.downcast_ref::<SendError>() {
+            return unresolved.clone();
         }
         if let Some(failed) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
             connecting |= failed.is_connect();
@@ -128,11 +134,24 @@ fn explain(error: &(dyn Error + 'static)) -> SendError {
             if let Some(failed) = tls(failed) {
                 return SendError::Tls(distrust(failed));
             }
+            if let Some(fault) = ours(failed) {
+                return SendError::Ours(fault, failed.to_string());
+            }
             deepest = plain(failed);
         }
         cause = error.source();
     }
     if connecting { SendError::Connect(deepest) } else { SendError::Broken(deepest) }
+}
+
+/// What fails before anything leaves this machine is no receiver's fault.
+fn ours(error: &io::Error) -> Option<Fault> {
+    match error.kind() {
+        io::ErrorKind::OutOfMemory | io::ErrorKind::AddrNotAvailable => Some(Fault::Resources),
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => Some(Fault::Network),
+        // The standard library has no name for these.
+        _ => OUT_OF_FILES.contains(&error.raw_os_error()?).then_some(Fault::Resources),
+    }
 }
 
 /// The error of TLS inside one of I/O, or inside one that is inside.

@@ -12,11 +12,14 @@ use std::time::Duration;
 
 use ::http::HeaderMap;
 use async_trait::async_trait;
+use bluum_hooks_shared::api::AttemptOutcome;
 use bytes::Bytes;
 
 pub use address::is_public;
 pub use guard::{TargetError, Targets};
-pub use resolve::{Resolve, SystemResolver};
+pub use resolve::{Resolve, SystemResolver, Unresolved};
+
+use crate::faults::Fault;
 
 /// A delivery as it goes over the wire.
 #[derive(Debug, Clone)]
@@ -56,6 +59,24 @@ pub enum SendError {
     Timeout(Duration),
     #[error("the connection broke before a complete answer: {0}")]
     Broken(String),
+    /// Nothing the receiver could do about.
+    #[error("not sent, for a fault on the sender's side, which is not counted: {1}")]
+    Ours(Fault, String),
+}
+
+impl SendError {
+    /// How it is recorded.
+    pub const fn outcome(&self) -> AttemptOutcome {
+        match self {
+            Self::Target(_) => AttemptOutcome::Blocked,
+            Self::Dns(_) => AttemptOutcome::Dns,
+            Self::Connect(_) => AttemptOutcome::Connect,
+            Self::Tls(_) => AttemptOutcome::Tls,
+            Self::Timeout(_) => AttemptOutcome::Timeout,
+            Self::Broken(_) => AttemptOutcome::Protocol,
+            Self::Ours(..) => AttemptOutcome::OurFault,
+        }
+    }
 }
 
 /// Sends requests. Never follows a redirect, never retries what may have arrived.

@@ -94,7 +94,7 @@ pub async fn no_more_than_asked_and_than_there_are_slots(mut world: World) {
     world.set_slots(0);
     let batch: Vec<_> = (0..9).map(|_| world.event(tenant)).collect();
     world.accept(&batch).await;
-    world.set_slots(8);
+    world.set_slots(10);
     let of = |work: &[Work], webhook| {
         work.iter().filter(|one| one.claimed.webhook.number == webhook).count()
     };
@@ -133,7 +133,7 @@ pub async fn a_long_backlog_keeps_nobody_waiting(mut world: World) {
     let mut event = world.event(tenant);
     event.name = "kyc.decided".into();
     world.accept(&[event]).await;
-    world.set_slots(33);
+    world.set_slots(44);
     let claimed = world.claim_due(32).await.work;
     let mine = |webhook: i64| claimed.iter().filter(move |w| w.claimed.webhook.number == webhook);
     assert_eq!(mine(busy.number).count(), 32);

@@ -6,6 +6,7 @@ use bluum_hooks_dispatcher::policy::judge::Verdict;
 use bluum_hooks_dispatcher::policy::retry::RetrySchedule;
 use bluum_hooks_dispatcher::policy::state::{Input, ParkReason};
 use bluum_hooks_dispatcher::store::{Claimed, LEASE, Recorded, Report, Work};
+use bluum_hooks_shared::api::AttemptOutcome;
 use bluum_hooks_shared::api::{DeliveryStatus, WebhookStatus};
 
 use super::make;
@@ -190,10 +191,13 @@ pub async fn attempts_are_kept_in_their_order(mut world: World) {
         let mut report = world.report(&work.claimed, Input::Attempted(verdict));
         if let Some(attempt) = &mut report.attempt {
             match number {
-                1 => attempt.status = None,
+                1 => {
+                    attempt.status = None;
+                    attempt.outcome = AttemptOutcome::Timeout;
+                }
                 2 => attempt.response_body = Some("\"\\ \n\u{1}\u{7f}ä🦀".into()),
                 3 => attempt.duration = Duration::ZERO,
-                _ => attempt.error = None,
+                _ => attempt.error = Some(String::new()),
             }
             attempt.status = attempt.status.map(|_| 500 + number);
             expected.push(attempt.clone());

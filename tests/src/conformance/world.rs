@@ -19,6 +19,7 @@ use bluum_hooks_dispatcher::store::{
     Work,
 };
 use bluum_hooks_dispatcher::vault::KeySource;
+use bluum_hooks_shared::api::AttemptOutcome;
 use bluum_hooks_shared::api::DeliveryStatus;
 use bluum_hooks_shared::id::{AttemptId, TenantId};
 use bluum_hooks_shared::time::Timestamp;
@@ -241,6 +242,7 @@ impl World {
             id: AttemptId::new(self.now, self.bits()),
             started_at: self.now,
             duration: Duration::from_micros(1_234),
+            outcome: AttemptOutcome::of_status(if delivered { 200 } else { 500 }),
             status: Some(if delivered { 200 } else { 500 }),
             error: (!delivered).then(|| "answered 500".into()),
             response_body: delivered.then(|| "{\"thanks\":\"ä\"}\n".into()),

@@ -13,11 +13,12 @@ struct Row<'a> {
 }
 
 /// Small modules that know nothing of the rest. They may use each other, and all may use them.
-const LEAVES: [&str; 12] = [
+const LEAVES: [&str; 13] = [
     "bell",
     "clock",
     "config",
     "duration",
+    "faults",
     "fields",
     "invalid",
     "policy",

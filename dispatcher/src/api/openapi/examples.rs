@@ -1,8 +1,8 @@
 //! An example of every body, made from the types that the handlers answer with.
 
 use bluum_hooks_shared::api::{
-    ApiKey, Attempt, CustomHeaders, Deleted, Delivery, DeliveryStatus, KeyStatus, List, Ordering,
-    Replay, ReplayStatus, Role, Tenant, Webhook, WebhookStatus,
+    ApiKey, Attempt, AttemptOutcome, CustomHeaders, Deleted, Delivery, DeliveryStatus, KeyStatus,
+    List, Ordering, Replay, ReplayStatus, Role, Tenant, Webhook, WebhookStatus,
 };
 use bluum_hooks_shared::catalogue;
 use bluum_hooks_shared::id::{
@@ -189,6 +189,7 @@ fn attempt() -> Attempt {
         duration_ms: 42,
         status: Some(204),
         error: None,
+        outcome: AttemptOutcome::Delivered,
         response_body: None,
     }
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bluum_hooks_receiver::Data;
-use bluum_hooks_shared::api::{Attempt, Delivery, DeliveryStatus, Webhook, WebhookStatus};
+use bluum_hooks_shared::api::{
+    Attempt, AttemptOutcome, Delivery, DeliveryStatus, Webhook, WebhookStatus,
+};
 use bluum_hooks_shared::catalogue::Pattern;
 use bluum_hooks_shared::id::{EventId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
@@ -63,13 +65,10 @@ fn nothing_to_do(why: String, next: impl Into<String>) -> Explanation {
     Explanation { why, next: next.into(), commands: Vec::new() }
 }
 
-/// The last attempt since it was accepted or replayed, if it failed.
+/// What came of the last attempt, if it was one since the delivery was accepted or replayed.
 fn last_failure(delivery: &Delivery) -> Option<&Attempt> {
-    delivery.attempts.as_deref()?.last().filter(|_| delivery.failures > 0)
-}
-
-fn was_replayed(delivery: &Delivery) -> bool {
-    delivery.attempt_count > delivery.failures
+    let last = delivery.attempts.as_deref()?.last()?;
+    (delivery.failures > 0 || last.outcome == AttemptOutcome::OurFault).then_some(last)
 }
 
 /// It holds behind whom it waits, and what that one waits for.
@@ -97,7 +96,7 @@ fn waiting(owed: &Owed, now: Timestamp) -> Explanation {
     let delivery = &owed.delivery;
     let why = match last_failure(delivery) {
         Some(failed) => failed_before(delivery, failed),
-        None if was_replayed(delivery) => "It was replayed, and is owed again.".into(),
+        None if delivery.attempt_count > 0 => "It was replayed, and is owed again.".into(),
         None => "No attempt has been made yet.".into(),
     };
     let Some(webhook) = owed.webhook.as_ref().filter(|one| one.status == WebhookStatus::Active)
@@ -121,6 +120,9 @@ fn waiting(owed: &Owed, now: Timestamp) -> Explanation {
 
 /// What went wrong last, and why the wait after it is as long as it is.
 fn failed_before(delivery: &Delivery, failed: &Attempt) -> String {
+    if failed.outcome == AttemptOutcome::OurFault {
+        return format!("Attempt {}: {}.", failed.number, outcome(failed));
+    }
     let what = format!("Attempt {} failed: {}.", failed.number, outcome(failed));
     let waits = delivery.retry_schedule.as_deref().unwrap_or_default();
     let place = usize::try_from(delivery.failures.saturating_sub(1)).unwrap_or(usize::MAX);

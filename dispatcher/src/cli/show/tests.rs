@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bluum_hooks_shared::api::{Attempt, CustomHeaders, Ordering, WebhookStatus};
+use bluum_hooks_shared::api::{Attempt, AttemptOutcome, CustomHeaders, Ordering, WebhookStatus};
 use bluum_hooks_shared::api::{Delivery, DeliveryStatus, Webhook};
 use bluum_hooks_shared::event;
 use bluum_hooks_shared::id::{AttemptId, DeliveryId, EventId, TenantId, WebhookId};
@@ -53,7 +53,8 @@ fn stopped(status: WebhookStatus, reason: Option<&str>) -> Option<Webhook> {
 
 fn delivery(status: DeliveryStatus, attempts: Vec<Attempt>) -> Delivery {
     let count = u32::try_from(attempts.len()).unwrap();
-    let failures = attempts.iter().filter(|attempt| attempt.error.is_some()).count();
+    let fine = [AttemptOutcome::Delivered, AttemptOutcome::OurFault];
+    let failures = attempts.iter().filter(|attempt| !fine.contains(&attempt.outcome)).count();
     Delivery {
         id: DeliveryId::new(ACCEPTED, 5),
         object: "delivery".into(),
@@ -85,6 +86,7 @@ fn attempt(number: u32, seconds: u64, status: Option<u16>, error: Option<&str>) 
         started_at: at(seconds),
         duration_ms: 42,
         status,
+        outcome: status.map_or(AttemptOutcome::Timeout, AttemptOutcome::of_status),
         error: error.map(str::to_owned),
         response_body: status.map(|status| format!("the receiver says {status}\nand more")),
     }
@@ -97,6 +99,12 @@ fn refused(number: u32, seconds: u64, status: u16) -> Attempt {
 fn hung(number: u32, seconds: u64) -> Attempt {
     let error = "no complete answer within 30 s";
     Attempt { duration_ms: 30_000, ..attempt(number, seconds, None, Some(error)) }
+}
+
+fn unsent(number: u32, seconds: u64) -> Attempt {
+    let error = "not sent, for a fault on the sender's side, which is not counted: no file left";
+    let outcome = AttemptOutcome::OurFault;
+    Attempt { outcome, ..attempt(number, seconds, None, Some(error)) }
 }
 
 fn fine(number: u32, seconds: u64) -> Attempt {
@@ -179,6 +187,10 @@ fn unfinished() -> Vec<(&'static str, Owed)> {
                 },
                 ..waiting(Vec::new(), 0)
             },
+        ),
+        (
+            "waiting_our_fault",
+            waiting(vec![refused(1, 1, 500), unsent(2, 590), unsent(3, 596)], 601),
         ),
         ("waiting_overdue", waiting(failed(), 590)),
         ("waiting_replayed", owed(replayed)),

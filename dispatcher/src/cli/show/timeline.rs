@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bluum_hooks_shared::api::{Attempt, Delivery, DeliveryStatus};
+use bluum_hooks_shared::api::{Attempt, AttemptOutcome, Delivery, DeliveryStatus};
 use bluum_hooks_shared::time::Timestamp;
 
 use super::words::{first_line, harmless, paragraph, took, when};
@@ -43,28 +43,38 @@ pub(super) fn ended_at(attempt: &Attempt) -> Timestamp {
 }
 
 fn followed(attempt: &Attempt, next: &Attempt) -> String {
+    let how = how(attempt);
     let later = took(next.started_at.since(ended_at(attempt)));
-    match attempt.error {
-        Some(_) => format!("failed; the next attempt came {later} later"),
-        None => format!("delivered; replayed {later} later"),
+    match attempt.outcome {
+        AttemptOutcome::Delivered => format!("{how}; replayed {later} later"),
+        _ => format!("{how}; the next attempt came {later} later"),
+    }
+}
+
+fn how(attempt: &Attempt) -> &'static str {
+    match attempt.outcome {
+        AttemptOutcome::Delivered => "delivered",
+        AttemptOutcome::OurFault => "not counted",
+        _ => "failed",
     }
 }
 
 /// What was decided after the last attempt.
 fn decided(delivery: &Delivery, attempt: &Attempt, now: Timestamp) -> String {
-    let how = if attempt.error.is_some() { "failed" } else { "delivered" };
+    let how = how(attempt);
+    let goes_on = delivery.failures > 0 || attempt.outcome == AttemptOutcome::OurFault;
     match delivery.status {
         DeliveryStatus::Delivered => how.into(),
         DeliveryStatus::Parked => match delivery.reason.as_deref() {
-            Some("exhausted") => "failed; it was the last of the schedule: parked".into(),
-            Some("gone") => "failed for good: the webhook was disabled, and this parked".into(),
+            Some("exhausted") => format!("{how}; it was the last of the schedule: parked"),
+            Some("gone") => format!("{how} for good: the webhook was disabled, and this parked"),
             Some("disabled" | "deleted") => format!("{how}; parked when the webhook was stopped"),
             _ => format!("{how}; parked later"),
         },
-        DeliveryStatus::Waiting | DeliveryStatus::Leased if delivery.failures > 0 => {
+        DeliveryStatus::Waiting | DeliveryStatus::Leased if goes_on => {
             match delivery.next_attempt_at {
-                Some(at) => format!("failed; the next attempt is due at {}", when(at, now)),
-                None => "failed; the next attempt is under way".into(),
+                Some(at) => format!("{how}; the next attempt is due at {}", when(at, now)),
+                None => format!("{how}; the next attempt is under way"),
             }
         }
         _ => format!("{how}; replayed since"),

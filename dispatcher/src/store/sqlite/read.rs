@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bluum_hooks_shared::api::DeliveryStatus;
+use bluum_hooks_shared::api::{AttemptOutcome, DeliveryStatus};
 use bluum_hooks_shared::id::{DeliveryId, EventId};
 use bluum_hooks_shared::time::Timestamp;
 use bytes::Bytes;
@@ -140,9 +140,16 @@ fn stored_attempt(found: &SqliteRow) -> Result<StoredAttempt, StoreError> {
             id: row::parsed(found, "id")?,
             started_at: row::time(found, "started_at")?,
             duration: Duration::from_micros(duration.unsigned_abs()),
+            outcome: outcome(found)?,
             status: found.try_get("status")?,
             error: found.try_get("error")?,
             response_body: found.try_get("response_body")?,
         },
     })
+}
+
+fn outcome(found: &SqliteRow) -> Result<AttemptOutcome, StoreError> {
+    let name: String = found.try_get("outcome")?;
+    let known = AttemptOutcome::ALL.into_iter().find(|outcome| outcome.as_str() == name);
+    known.ok_or_else(|| StoreError::Corrupt(format!("'{name}' is no outcome of an attempt")))
 }

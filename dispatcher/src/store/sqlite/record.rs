@@ -86,6 +86,7 @@ async fn insert_attempts(
                 attempt.id,
                 attempt.started_at.as_micros(),
                 u64::try_from(attempt.duration.as_micros()).unwrap_or(u64::MAX),
+                attempt.outcome,
                 attempt.status,
                 &attempt.error,
                 &attempt.response_body,

@@ -113,11 +113,11 @@ RETURNING deliveries.position, deliveries.claim";
 
 pub(crate) const INSERT_ATTEMPTS: &str = "
 INSERT INTO attempts (
-    delivery, number, id, started_at, duration_us, status, error, response_body
+    delivery, number, id, started_at, duration_us, outcome, status, error, response_body
 )
 SELECT
     row.value ->> 0, row.value ->> 1, row.value ->> 2, row.value ->> 3, row.value ->> 4,
-    row.value ->> 5, row.value ->> 6, row.value ->> 7
+    row.value ->> 5, row.value ->> 6, row.value ->> 7, row.value ->> 8
 FROM json_each(?1) AS row";
 
 /// The first queued delivery behind each of the given (webhook, key) pairs.

@@ -78,7 +78,7 @@ LIMIT ?7 OFFSET ?8"
 );
 
 pub(crate) const ATTEMPTS: &str = "
-SELECT number, id, started_at, duration_us, status, error, response_body
+SELECT number, id, started_at, duration_us, outcome, status, error, response_body
 FROM attempts WHERE delivery = ?1 ORDER BY number";
 
 /// The highest number ever given to a row of this table, also if the row is gone.
