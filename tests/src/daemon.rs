@@ -197,6 +197,31 @@ impl Drop for Daemon {
     }
 }
 
+/// A field of the daemon's `/proc/<id>/status`, in bytes.
+#[cfg(target_os = "linux")]
+pub fn memory(daemon: &Daemon, field: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.process_id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).expect(field);
+    let kilobytes = line.trim_matches([':', ' ', '\t']).trim_end_matches(" kB");
+    kilobytes.parse::<u64>().unwrap() * 1024
+}
+
+/// How many files and sockets the daemon has open.
+#[cfg(target_os = "linux")]
+pub fn open_files(daemon: &Daemon) -> usize {
+    std::fs::read_dir(format!("/proc/{}/fd", daemon.process_id())).unwrap().count()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn memory(_: &Daemon, _: &str) -> u64 {
+    0
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn open_files(_: &Daemon) -> usize {
+    0
+}
+
 /// Starts a command that keeps running, and waits for the first line on its stdout. Its stderr is
 /// appended to a file of the folder.
 pub fn first_line(mut command: Command, folder: &Path) -> (Ending, String) {

@@ -36,14 +36,40 @@ pub enum Trick {
     EndlessHints,
     /// Half a body, and a reset.
     ResetInBody,
+    /// Half a body, and the end.
+    ShortBody,
+    /// The connection is closed as soon as it is there.
+    EarlyClose,
+    /// Takes the request, and closes the connection.
+    CloseUnanswered,
+    /// Half a head, and the end.
+    HalfHead,
     /// Another protocol.
     NotHttp,
+    /// A status that is no number.
+    WordyStatus,
+    /// A status of four digits.
+    LongStatus,
+    /// A status of three digits that means nothing.
+    Status999,
+    /// A header that is none.
+    NoColon,
+    /// A header with a byte that none may have.
+    NulInHeader,
+    /// A length that is no number.
+    WordyLength,
+    /// Two lengths.
+    TwoLengths,
+    /// A chunk size that is no number.
+    WordyChunkSize,
+    /// A second answer that nobody asked for.
+    AnswersTwice,
     /// 64 kilobytes that unpack to ten megabytes of the letter a.
     GzipBomb,
 }
 
 impl Trick {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 26] = [
         Self::Silence,
         Self::DrippingHead,
         Self::DrippingBody,
@@ -55,9 +81,48 @@ impl Trick {
         Self::GiantHeader,
         Self::EndlessHints,
         Self::ResetInBody,
+        Self::ShortBody,
+        Self::EarlyClose,
+        Self::CloseUnanswered,
+        Self::HalfHead,
         Self::NotHttp,
+        Self::WordyStatus,
+        Self::LongStatus,
+        Self::Status999,
+        Self::NoColon,
+        Self::NulInHeader,
+        Self::WordyLength,
+        Self::TwoLengths,
+        Self::WordyChunkSize,
+        Self::AnswersTwice,
         Self::GzipBomb,
     ];
+
+    /// What it sends, if that is short.
+    fn line(self) -> &'static str {
+        match self {
+            Self::ResetInBody | Self::ShortBody => {
+                "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfive."
+            }
+            Self::HalfHead => "HTTP/1.1 200 OK\r\ncontent-le",
+            Self::NotHttp => "SSH-2.0-OpenSSH_9.9\r\n",
+            Self::WordyStatus => "HTTP/1.1 two OK\r\n\r\n",
+            Self::LongStatus => "HTTP/1.1 2000 OK\r\n\r\n",
+            Self::Status999 => "HTTP/1.1 999 OK\r\ncontent-length: 0\r\n\r\n",
+            Self::NoColon => "HTTP/1.1 200 OK\r\ncontent-length 0\r\n\r\n",
+            Self::NulInHeader => "HTTP/1.1 200 OK\r\nx-nul: a\0b\r\ncontent-length: 0\r\n\r\n",
+            Self::WordyLength => "HTTP/1.1 200 OK\r\ncontent-length: ten\r\n\r\n",
+            Self::TwoLengths => {
+                "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab"
+            }
+            Self::WordyChunkSize => "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nten\r\n",
+            Self::AnswersTwice => concat!(
+                "HTTP/1.1 204 No Content\r\n\r\n",
+                "HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n",
+            ),
+            _ => "",
+        }
+    }
 
     /// What it sends first, what then, and how often.
     fn bytes(self) -> (&'static str, Vec<u8>, usize) {
@@ -66,7 +131,6 @@ impl Trick {
         const FOR_EVER: usize = usize::MAX;
         let block = || vec![b'.'; BLOCK];
         match self {
-            Self::Silence => ("", Vec::new(), 0),
             Self::DrippingHead => ("HTTP/1.1 200 OK\r\nx-slow: ", b".".into(), FOR_EVER),
             Self::DrippingBody => {
                 ("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n", b".".into(), FOR_EVER)
@@ -90,11 +154,8 @@ impl Trick {
             Self::EndlessHints => {
                 ("", b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(1000), FOR_EVER)
             }
-            Self::ResetInBody => {
-                ("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfive.", Vec::new(), 0)
-            }
-            Self::NotHttp => ("SSH-2.0-OpenSSH_9.9\r\n", Vec::new(), 0),
             Self::GzipBomb => (OK, gzip_bomb(), 1),
+            _ => (self.line(), Vec::new(), 0),
         }
     }
 
@@ -142,10 +203,18 @@ impl Hostile {
     pub fn url(&self) -> String {
         format!("http://{}/", self.address)
     }
+
+    /// For who expects TLS of it, which it does not speak.
+    pub fn https_url(&self) -> String {
+        format!("https://{}/", self.address)
+    }
 }
 
 /// Until the other side has had enough.
 async fn play(trick: Trick, mut stream: TcpStream) -> io::Result<()> {
+    if trick == Trick::EarlyClose {
+        return Ok(());
+    }
     // A delivery of these tests fits into one read; whoever answers before it reads gets a reset.
     let mut request = [0; 16_384];
     if stream.read(&mut request).await? == 0 {
@@ -162,6 +231,9 @@ async fn play(trick: Trick, mut stream: TcpStream) -> io::Result<()> {
     if trick == Trick::ResetInBody {
         // To linger for no time at all is how a socket is told to send RST.
         return stream.set_zero_linger();
+    }
+    if matches!(trick, Trick::ShortBody | Trick::CloseUnanswered | Trick::HalfHead) {
+        return Ok(());
     }
     while stream.read(&mut request).await? > 0 {}
     Ok(())

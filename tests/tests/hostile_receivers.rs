@@ -1,12 +1,8 @@
 //! What a hostile receiver can cost: one attempt, its time, and a bounded piece of memory.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a helper of tests stops where it cannot go on"
-)]
+#![expect(clippy::expect_used, reason = "a helper of tests stops where it cannot go on")]
 
 use bluum_hooks_tests::client::text;
-use bluum_hooks_tests::daemon::Daemon;
+use bluum_hooks_tests::daemon::{Daemon, memory, open_files};
 use bluum_hooks_tests::hostile::{Hostile, Trick};
 use bluum_hooks_tests::partner::Partner;
 use bluum_hooks_tests::sink::Sink;
@@ -19,19 +15,27 @@ const OF_EACH: usize = 4;
 /// and more than ten times that if bodies were kept.
 const MAX_GROWTH: u64 = 16 << 20;
 
-/// How the delivery ends, with a word from the error of its one attempt.
+/// The class of its one attempt, with a word from the error.
 fn expected(trick: Trick) -> (&'static str, &'static str) {
     match trick {
         Trick::Silence | Trick::DrippingHead | Trick::DrippingBody => {
-            ("parked", "no complete answer within 1 s")
+            ("timeout", "no complete answer within 1 s")
         }
-        Trick::EndlessHeaders | Trick::GiantHeader => ("parked", "head is too large"),
-        Trick::EndlessHints | Trick::EndlessChunkSize => ("parked", "more was sent than"),
-        Trick::ResetInBody => ("parked", "connection reset by peer"),
-        Trick::NotHttp => ("parked", "invalid HTTP version"),
+        Trick::EndlessHeaders | Trick::GiantHeader => ("protocol", "head is too large"),
+        Trick::EndlessHints | Trick::EndlessChunkSize => ("protocol", "more was sent than"),
+        Trick::ResetInBody => ("protocol", "connection reset by peer"),
+        Trick::ShortBody => ("protocol", "end of file before message length reached"),
+        Trick::EarlyClose => ("protocol", "connection"),
+        Trick::CloseUnanswered | Trick::HalfHead => ("protocol", "closed before message completed"),
+        Trick::NotHttp => ("protocol", "invalid HTTP version"),
+        Trick::WordyStatus | Trick::LongStatus => ("protocol", "invalid HTTP status-code"),
+        Trick::Status999 => ("other_status", "answered 999"),
+        Trick::NoColon | Trick::NulInHeader => ("protocol", "invalid HTTP header"),
+        Trick::WordyLength | Trick::TwoLengths => ("protocol", "invalid content-length"),
+        Trick::WordyChunkSize => ("protocol", "chunk size"),
         // The status is there, and enough of the body has been read.
         Trick::EndlessBody | Trick::Gigabyte | Trick::GigabyteInChunks => ("delivered", ""),
-        Trick::GzipBomb => ("delivered", ""),
+        Trick::GzipBomb | Trick::AnswersTwice => ("delivered", ""),
     }
 }
 
@@ -39,31 +43,6 @@ fn expected(trick: Trick) -> (&'static str, &'static str) {
 fn timeout_seconds(trick: Trick) -> u64 {
     let slow = matches!(trick, Trick::Silence | Trick::DrippingHead | Trick::DrippingBody);
     if slow { 1 } else { 20 }
-}
-
-/// A field of the daemon's `/proc/<id>/status`, in bytes.
-#[cfg(target_os = "linux")]
-fn memory(daemon: &Daemon, field: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.process_id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(field)).expect(field);
-    let kilobytes = line.trim_matches([':', ' ', '\t']).trim_end_matches(" kB");
-    kilobytes.parse::<u64>().unwrap() * 1024
-}
-
-/// How many files and sockets the daemon has open.
-#[cfg(target_os = "linux")]
-fn open_files(daemon: &Daemon) -> usize {
-    std::fs::read_dir(format!("/proc/{}/fd", daemon.process_id())).unwrap().count()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn memory(_: &Daemon, _: &str) -> u64 {
-    0
-}
-
-#[cfg(not(target_os = "linux"))]
-fn open_files(_: &Daemon) -> usize {
-    0
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,8 +73,10 @@ async fn a_hostile_receiver_costs_one_attempt_and_little_memory() {
         assert_eq!(delivery["attempt_count"], 1, "others are delivered meanwhile: {delivery}");
     }
     for (trick, webhook, _) in &receivers {
-        let (status, word) = expected(*trick);
+        let (outcome, word) = expected(*trick);
+        let status = if outcome == "delivered" { outcome } else { "parked" };
         let delivery = partner.until_delivery(webhook, &hostile, status).await;
+        assert_eq!(delivery["attempts"][0]["outcome"], outcome, "{trick:?}: {delivery}");
         check(*trick, &delivery, word);
     }
     let growth = memory(&daemon, "VmHWM").saturating_sub(before);
@@ -118,7 +99,36 @@ fn check(trick: Trick, delivery: &Value, word: &str) {
     assert!(took < limit, "{trick:?} held its attempt for {took} ms");
     if trick == Trick::GzipBomb {
         assert_eq!(attempt["response_body"], Value::Null, "unpacked: {attempt}");
-    } else if error.is_empty() {
+    } else if error.is_empty() && trick != Trick::AnswersTwice {
         assert_eq!(text(attempt, "response_body").len(), 1024, "{attempt}");
+    }
+}
+
+/// Over TLS they get no further than the handshake.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_speaks_no_tls_is_told_from_what_closes_or_says_nothing() {
+    let daemon = Daemon::start();
+    let partner = Partner::join(&daemon).await;
+    let mut receivers = Vec::new();
+    for (trick, outcome, word) in [
+        (Trick::NotHttp, "tls", "TLS failed: "),
+        (Trick::Status999, "tls", "TLS failed: "),
+        (Trick::EndlessBody, "tls", "TLS failed: "),
+        (Trick::CloseUnanswered, "connect", "handshake eof"),
+        (Trick::Silence, "connect", "timed out"),
+    ] {
+        let receiver = Hostile::start(trick).await;
+        let webhook = json!({
+            "url": receiver.https_url(), "eventTypeNames": ["order.*"],
+            "timeout_seconds": 20, "retry_schedule": [],
+        });
+        receivers.push((outcome, word, partner.subscribe_as(&webhook).await, receiver));
+    }
+    let event = partner.publish("order.filled", &json!({"id": "ord_1"})).await;
+    for (outcome, word, webhook, _) in &receivers {
+        let delivery = partner.until_delivery(webhook, &event, "parked").await;
+        let attempt = &delivery["attempts"][0];
+        assert_eq!(attempt["outcome"], *outcome, "{delivery}");
+        assert!(text(attempt, "error").contains(word), "expected '{word}' in {attempt}");
     }
 }

@@ -111,6 +111,7 @@ async fn only_a_certificate_that_is_trusted_valid_and_for_the_name_is_taken() {
         if status == "delivered" {
             assert_eq!(text(attempt, "response_body"), "HTTP/2.0");
         } else {
+            assert_eq!(attempt["outcome"], "tls", "{attempt}");
             let error = text(attempt, "error");
             assert!(error.starts_with("TLS failed: ") && error.contains(word), "{word}: {error}");
         }
