@@ -27,9 +27,10 @@ pub fn workspace() -> &'static Path {
 }
 
 fn build() -> PathBuf {
-    // A test runs as <target>/<profile>/deps/<name>.
+    // A test runs as <target>/<profile>/deps/<name>, a program without the third folder.
     let test = std::env::current_exe().unwrap();
-    let folder = test.ancestors().nth(2).unwrap();
+    let mut folders = test.ancestors().skip(1);
+    let folder = folders.find(|folder| !folder.ends_with("deps")).unwrap();
     let target = folder.parent().unwrap();
     let profile = match folder.file_name().unwrap().to_str().unwrap() {
         "debug" => "dev",

@@ -15,6 +15,7 @@ pub mod client;
 pub mod clockwork;
 pub mod compare;
 pub mod conformance;
+pub mod crowd;
 pub mod daemon;
 pub mod hostile;
 pub mod partner;
