@@ -50,6 +50,12 @@ impl Context {
         changed
     }
 
+    /// Until when nothing is sent to this webhook, if it pauses.
+    pub fn paused_until(&self, webhook: i64) -> Option<Timestamp> {
+        let pause = self.slots.paused_until(webhook)?.saturating_sub(self.clock.monotonic());
+        (!pause.is_zero()).then(|| self.clock.now().plus(pause))
+    }
+
     /// A dispatcher that nothing has happened in, with so many slots.
     pub fn new(
         store: Arc<dyn Store>,

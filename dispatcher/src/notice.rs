@@ -32,7 +32,9 @@ pub fn status_changed(
         .then(|| Replay::release(ReplayId::new(now, random.bits()), webhook.id, now));
     // Custom headers often carry tokens, and an event goes to others.
     let headers = CustomHeaders::default();
-    let settings = WebhookDraft { updated_at: now, headers, ..webhook.clone() };
+    // One that starts again has not failed yet.
+    let failing_since = webhook.failing_since.filter(|_| !takes(webhook.status));
+    let settings = WebhookDraft { updated_at: now, headers, failing_since, ..webhook.clone() };
     let shown: api::Webhook = Webhook::new(0, settings).to_api(now);
     Edited { notice: publish(name, webhook, &shown, now, random), release }
 }

@@ -55,6 +55,8 @@ CREATE TABLE webhooks (
     created_at       INTEGER NOT NULL,
     updated_at       INTEGER NOT NULL,
     deleted_at       INTEGER,
+    -- Every attempt since then has failed.
+    failing_since    INTEGER,
     CHECK ((status = 'disabled') = (status_reason IS NOT NULL))
 ) STRICT;
 

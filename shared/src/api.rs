@@ -137,6 +137,10 @@ pub struct Webhook {
     /// What deliveries can be verified with beside the secret, `whpk_…`, newest first: none unless
     /// `ed25519` was asked for.
     pub public_keys: Vec<String>,
+    /// Every attempt since then has failed; `null`: the last one was delivered, or there was none.
+    pub failing_since: Option<Timestamp>,
+    /// Nothing is sent until then, because nothing was answered in time; what is owed waits.
+    pub paused_until: Option<Timestamp>,
     /// When it was last changed.
     pub updated_at: Timestamp,
     /// The signing secret, `whsec_…`: only in the answer that made it.

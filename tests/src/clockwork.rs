@@ -8,11 +8,11 @@ use std::time::Duration;
 use bluum_hooks_dispatcher::clock::Clock;
 use bluum_hooks_dispatcher::context::Context;
 use bluum_hooks_dispatcher::engine::Engine;
-use bluum_hooks_dispatcher::policy::retry::RetrySchedule;
+use bluum_hooks_dispatcher::policy::retry::{DISABLE_AFTER, RetrySchedule};
 use bluum_hooks_dispatcher::random::SystemRandom;
 use bluum_hooks_dispatcher::store::memory::MemoryStore;
 use bluum_hooks_dispatcher::store::{
-    Change, DeliveryFilter, StoredAttempt, StoredDelivery, Tenant, Work,
+    Change, DeliveryFilter, StoredAttempt, StoredDelivery, Tenant, Webhook, Work,
 };
 use bluum_hooks_dispatcher::transport::Transport;
 use bluum_hooks_shared::id::{TenantId, WebhookId};
@@ -88,7 +88,8 @@ impl Clockwork {
 
         let (work, handed_over) = mpsc::unbounded_channel();
         let schedule = RetrySchedule::default();
-        let engine = Engine { context: context.clone(), transport: Arc::new(transport), schedule };
+        let (transport, disable_after) = (Arc::new(transport), DISABLE_AFTER);
+        let engine = Engine { context: context.clone(), transport, schedule, disable_after };
         let engine = tokio::spawn(engine.run(handed_over));
         Self { context, clock, tenant, webhook, work, engine }
     }
@@ -131,6 +132,12 @@ impl Clockwork {
             }
         })
         .await
+    }
+
+    /// The webhook as it is now.
+    pub fn webhook(&self) -> Arc<Webhook> {
+        let registry = self.context.store.registry();
+        Arc::clone(registry.webhook(self.webhook).expect("the webhook exists"))
     }
 
     /// How long from now the newest delivery waits for its next attempt; `None` if it does not.

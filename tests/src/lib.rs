@@ -11,6 +11,7 @@
 )]
 
 pub mod binary;
+pub mod breakage;
 pub mod client;
 pub mod clockwork;
 pub mod compare;

@@ -8,7 +8,7 @@ use crate::sink::{Request, Sink};
 use crate::wait;
 
 /// A tenant that no other test knows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Partner {
     /// `tnt_…`
     pub tenant: String,

@@ -57,7 +57,9 @@ async fn arrive_soon(partner: &Partner, sink: &Sink) {
 const OWE: [&str; 3] = [
     "INSERT INTO events (id, tenant_id, livemode, name, created_at, body)
      WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
-     SELECT printf('evt_%026d', i), tenant_id, livemode, name, created_at, body
+     SELECT
+         printf('evt_%026d', i), tenant_id, livemode, name, created_at,
+         CAST(replace(CAST(body AS TEXT), id, printf('evt_%026d', i)) AS BLOB)
      FROM n, (SELECT * FROM events WHERE position = 1)",
     "INSERT INTO deliveries (
          id, event, webhook, sequence, state, due_at, claim, lost_claims, attempts, failures,

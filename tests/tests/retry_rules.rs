@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bluum_hooks_dispatcher::faults::Fault;
+use bluum_hooks_dispatcher::policy::state::ParkReason;
 use bluum_hooks_dispatcher::transport::{Answer, Request, SendError, Transport};
-use bluum_hooks_shared::api::{AttemptOutcome, DeliveryStatus};
+use bluum_hooks_shared::api::{AttemptOutcome, DeliveryStatus, WebhookStatus};
 use bluum_hooks_tests::clockwork::Clockwork;
 use bytes::Bytes;
 
@@ -20,7 +21,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The longest that the schedule itself waits the first time: a minute and a fifth.
 const FIRST_WAIT: Duration = Duration::from_secs(72);
 
-/// Gives these answers in turn, then 200.
+/// Gives these answers, the last one first, then 200.
 #[derive(Debug, Clone, Default)]
 struct Receiver {
     answers: Arc<Mutex<Vec<Result<Answer, SendError>>>>,
@@ -116,7 +117,7 @@ async fn gone_is_never_asked_again() {
 }
 
 #[tokio::test]
-async fn a_fault_of_ours_uses_up_no_retry_and_is_over_within_seconds() {
+async fn a_fault_of_ours_uses_up_no_retry_and_is_over_within_a_minute() {
     let ours = || Err(SendError::Ours(Fault::Resources, "too many open files".into()));
     let receiver = Receiver::whose_answers_are((0..20).map(|_| ours()).collect());
     let engine = Clockwork::start(receiver.clone(), "http://127.0.0.1:1/").await;
@@ -125,10 +126,49 @@ async fn a_fault_of_ours_uses_up_no_retry_and_is_over_within_seconds() {
         let (delivery, attempts) = engine.until_attempts(number).await;
         assert_eq!(attempts[number - 1].attempt.outcome, AttemptOutcome::OurFault);
         assert_eq!(delivery.progress.failures, 0);
-        let wait = engine.wait_ahead().await.expect("a next attempt");
-        assert!(wait <= 6 * SECOND, "{wait:?}");
-        engine.pass(6 * SECOND).await;
+        engine.pass(60 * SECOND).await;
     }
     let (delivery, _) = engine.until_attempts(21).await;
     assert_eq!(delivery.progress.state.status(), DeliveryStatus::Delivered);
+}
+
+/// Each delivery is given up after half a day; the webhook only after five.
+#[tokio::test]
+async fn five_days_of_failures_and_nothing_else_disable_a_webhook() {
+    let failures = |count| {
+        let refused = || Ok(Answer { status: 500, retry_after: None, body: Bytes::new() });
+        (0..count).map(|_| refused()).collect::<Vec<_>>()
+    };
+    let receiver = Receiver::whose_answers_are(failures(3));
+    let engine = Clockwork::start(receiver.clone(), "http://127.0.0.1:1/").await;
+    engine.publish().await;
+    for number in 1..=3 {
+        engine.until_attempts(number).await;
+        assert!(engine.webhook().settings.failing_since.is_some());
+        engine.pass(engine.wait_ahead().await.expect("a next attempt")).await;
+    }
+    engine.until_attempts(4).await;
+    assert_eq!(engine.webhook().settings.failing_since, None, "one was delivered");
+
+    *receiver.answers.lock().unwrap() = failures(1_000);
+    for _ in 0..9 {
+        assert_eq!(engine.webhook().settings.status, WebhookStatus::Active);
+        engine.publish().await;
+        engine.until_attempts(1).await;
+        while let Some(wait) = engine.wait_ahead().await {
+            let (_, attempts) = engine.delivery().await;
+            engine.pass(wait).await;
+            engine.until_attempts(attempts.len() + 1).await;
+        }
+        let (delivery, _) = engine.delivery().await;
+        assert_eq!(delivery.progress.state.reason(), Some(ParkReason::Exhausted));
+    }
+    // Nine times 10.6 hours are not five days yet, even with a fifth more.
+    engine.pass(Duration::from_hours(36)).await;
+    engine.publish().await;
+    engine.until_attempts(1).await;
+    let webhook = engine.webhook();
+    assert_eq!(webhook.settings.status, WebhookStatus::Disabled);
+    assert_eq!(webhook.settings.status_reason.as_deref(), Some("failing"));
+    assert!(webhook.settings.failing_since.is_some());
 }

@@ -19,9 +19,10 @@ const LEGAL: [&str; 8] = [
         ('apk_3', 'tnt_1', 0, 'investor', 'inv_1', NULL, printf('%064d', 0), 1, NULL)",
     "INSERT INTO webhooks VALUES
         (1, 'wh_1', 'tnt_1', 0, NULL, NULL, 'https://a', '[\"*\"]', 'active', NULL, 'object',
-            30000, NULL, 50, '{\"key_id\":\"\",\"sealed\":\"\"}', '{}', '[]', 6, 0, 1, 1, NULL),
+            30000, NULL, 50, '{\"key_id\":\"\",\"sealed\":\"\"}', '{}', '[]', 6, 0, 1, 1, NULL, 7),
         (2, 'wh_2', 'tnt_1', 0, NULL, NULL, 'https://b', '[\"*\"]', 'disabled', 'gone', 'none',
-            30000, '[60]', 50, '{\"key_id\":\"\",\"sealed\":\"\"}', '{}', '[]', 0, 0, 1, 1, 2)",
+            30000, '[60]', 50, '{\"key_id\":\"\",\"sealed\":\"\"}', '{}', '[]', 0, 0, 1, 1, 2,
+            NULL)",
     "INSERT INTO events VALUES
         (1, 'evt_1', 'tnt_1', 0, 'order.filled', 'key', 1, x'7b7d'),
         (2, 'evt_2', 'tnt_1', 0, 'order.filled', NULL, 1, x'7b7d'),

@@ -16,6 +16,7 @@ use bluum_hooks_tests::client::{Call, text};
 use bluum_hooks_tests::daemon::Daemon;
 use bluum_hooks_tests::partner::{Partner, Webhook, first_about};
 use bluum_hooks_tests::sink::Sink;
+use bluum_hooks_tests::wait;
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions};
@@ -177,11 +178,12 @@ async fn a_key_that_is_not_the_right_one_is_refused_before_anything_is_bound() {
 }
 
 #[tokio::test]
-async fn what_is_sealed_opens_nowhere_but_where_it_belongs() {
+async fn what_is_sealed_opens_nowhere_but_where_it_belongs_and_that_is_our_fault() {
     let mut daemon = Daemon::start();
-    let (sink, partner, first) = joined_guarded(&daemon).await;
+    let (sink, mut partner, first) = joined_guarded(&daemon).await;
     let second = guarded(&partner, &sink).await;
     daemon.kill();
+    let mut events = Vec::new();
     const FIRST: &str = "FROM webhooks ORDER BY number LIMIT 1";
     for (owner, moved) in [
         (&second, format!("secrets = (SELECT secrets {FIRST})")),
@@ -202,13 +204,45 @@ async fn what_is_sealed_opens_nowhere_but_where_it_belongs() {
         sqlx::query(keep).execute(&mut connection).await.unwrap();
         let moved = format!("UPDATE webhooks SET {moved}");
         sqlx::query(AssertSqlSafe(moved.clone())).execute(&mut connection).await.unwrap();
-        let words = [&*owner.id, "belongs to something else", "backup"];
-        check_refused(serve(&daemon, &[], None), 1, &words);
+        daemon.restart();
+        partner.operator = daemon.operator();
+        let object = json!({"id": format!("ord_{}", events.len())});
+        let event = partner.publish("order.filled", &object).await;
+        events.push(event.clone());
+        let delivery = until_our_fault(&partner, owner, &event).await;
+        assert_eq!((text(&delivery, "status"), &delivery["failures"]), ("waiting", &json!(0)));
+        let log = daemon.log();
+        assert!(log.contains(&owner.id) && log.contains("belongs to something else"), "{log}");
+        let ready = partner.operator.get("/readyz").await.must_be(200);
+        assert_eq!(
+            (text(&ready, "status"), &ready["faults"][0]["fault"]),
+            ("degraded", &json!("secrets"))
+        );
+        daemon.kill();
         let restore = "UPDATE webhooks SET secrets = kept.secrets, headers = kept.headers
             FROM kept WHERE kept.number = webhooks.number";
         sqlx::query(restore).execute(&mut connection).await.unwrap();
     }
     daemon.restart();
+    partner.operator = daemon.operator();
+    for (event, webhook) in events.iter().flat_map(|event| [(event, &first), (event, &second)]) {
+        let delivery = partner.until_delivery(webhook, event, "delivered").await;
+        assert_eq!(delivery["failures"], 0, "{delivery}");
+    }
+}
+
+/// Waits for an attempt that did not happen, through a fault of ours.
+async fn until_our_fault(partner: &Partner, webhook: &Webhook, event: &str) -> Value {
+    wait::until("an attempt that was our fault", async || {
+        let deliveries = partner.deliveries(webhook).await;
+        let Some(delivery) = deliveries.iter().find(|one| text(one, "event_id") == event) else {
+            return Err(json!(deliveries));
+        };
+        let path = format!("/v1/deliveries/{}", text(delivery, "id"));
+        let delivery = partner.operator.get(&path).await.must_be(200);
+        if delivery["attempts"][0]["outcome"] == "our_fault" { Ok(delivery) } else { Err(delivery) }
+    })
+    .await
 }
 
 #[tokio::test]

@@ -87,6 +87,21 @@ async fn no_statement_reads_a_large_table_whole() {
     }
 }
 
+/// The audit reads each table once, from end to end; what it looks up on the way has an index.
+#[tokio::test]
+async fn the_audit_reads_each_table_once() {
+    const LARGE: [&str; 4] = ["deliveries", "delivery", "events", "attempts"];
+    let (mut connection, _directory) = migrated().await;
+    for (name, sql) in statement::AUDIT {
+        let plan = plan(&mut connection, name, sql).await;
+        let scans = plan.iter().filter_map(|step| step.strip_prefix("SCAN "));
+        let large = scans.filter(|scan| LARGE.iter().any(|table| scan.starts_with(table)));
+        assert!(large.count() <= 1, "{name} reads large tables again and again: {plan:#?}");
+        let automatic = plan.iter().any(|step| step.contains("AUTOMATIC"));
+        assert!(!automatic, "{name} builds an index to use once: {plan:#?}");
+    }
+}
+
 #[tokio::test]
 async fn every_index_is_used_by_what_it_is_for() {
     let (mut connection, _directory) = migrated().await;
@@ -126,6 +141,8 @@ async fn lanes_are_found_without_looking_at_what_waits_in_them() {
 #[test]
 fn every_statement_is_listed() {
     let sources = [
+        include_str!("../../dispatcher/src/store/sqlite/statement/audit.rs"),
+        include_str!("../../dispatcher/src/store/sqlite/statement/repair.rs"),
         include_str!("../../dispatcher/src/store/sqlite/statement/queue.rs"),
         include_str!("../../dispatcher/src/store/sqlite/statement/read.rs"),
         include_str!("../../dispatcher/src/store/sqlite/statement/settings.rs"),
@@ -135,7 +152,8 @@ fn every_statement_is_listed() {
         .filter_map(|line| line.strip_prefix("pub(crate) const "))
         .filter_map(|line| line.split(':').next())
         .collect();
-    let mut listed: Vec<_> = statement::ALL.iter().map(|(name, _)| *name).collect();
+    let mut listed: Vec<_> =
+        statement::ALL.iter().chain(statement::AUDIT).map(|(name, _)| *name).collect();
     written.sort_unstable();
     listed.sort_unstable();
     assert_eq!(listed, written);

@@ -3,7 +3,7 @@
 
 use bluum_hooks_tests::binary::workspace;
 use bluum_hooks_tests::tidy::source::Source;
-use bluum_hooks_tests::tidy::{self, File, Violation, docs, imports, size, words};
+use bluum_hooks_tests::tidy::{self, File, Violation, docs, guarantees, imports, size, words};
 
 fn files() -> Vec<File> {
     let files = tidy::read(workspace());
@@ -82,4 +82,9 @@ fn architecture_names_every_module() {
     let find = |path: &str| files.iter().find(|file| file.path == path).expect(path);
     let lib = Source::new(find("dispatcher/src/lib.rs"));
     report(docs::unnamed_modules(&lib, &find("ARCHITECTURE.md").text));
+}
+
+#[test]
+fn every_guarantee_names_a_test_that_exists() {
+    report(guarantees::unproven(&files()));
 }

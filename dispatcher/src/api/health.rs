@@ -2,11 +2,13 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use bluum_hooks_shared::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::answer::{self, Answer};
 use super::{Shared, error::ApiError};
+use crate::faults::Standing;
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Alive {
@@ -15,9 +17,21 @@ pub(super) struct Alive {
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Ready {
+    /// `ok`, or `degraded` while a fault of our own stands.
     pub(super) status: &'static str,
+    /// What is wrong here at the moment; deliveries it keeps from being sent count no failure.
+    pub(super) faults: Vec<StandingFault>,
     /// Rows that a publisher inserted and nobody could accept: for a person to look at.
     pub(super) outbox_rejected: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct StandingFault {
+    /// `database`, `resolver`, `resources`, `network` or `secrets`.
+    pub(super) fault: &'static str,
+    pub(super) since: Timestamp,
+    /// What was heard last.
+    pub(super) detail: String,
 }
 
 /// Is it alive?
@@ -40,7 +54,10 @@ pub(super) async fn ready(State(api): Shared) -> Answer {
     }
     match api.context.store.ping().await {
         Ok(health) => {
-            let ready = Ready { status: "ok", outbox_rejected: health.outbox_rejected };
+            let faults = api.context.faults.standing(api.context.clock.now());
+            let faults: Vec<_> = faults.into_iter().map(StandingFault::from).collect();
+            let status = if faults.is_empty() { "ok" } else { "degraded" };
+            let ready = Ready { status, faults, outbox_rejected: health.outbox_rejected };
             Ok(answer::json(StatusCode::OK, &ready))
         }
         Err(failure) => {
@@ -48,5 +65,11 @@ pub(super) async fn ready(State(api): Shared) -> Answer {
             let unavailable = Alive { status: "the database does not answer" };
             Ok(answer::json(StatusCode::SERVICE_UNAVAILABLE, &unavailable))
         }
+    }
+}
+
+impl From<Standing> for StandingFault {
+    fn from(Standing { fault, since, detail }: Standing) -> Self {
+        Self { fault: fault.as_str(), since, detail }
     }
 }

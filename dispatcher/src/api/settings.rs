@@ -8,21 +8,16 @@ use bluum_hooks_shared::api::{CustomHeaders, Ordering, WebhookStatus};
 use bluum_hooks_shared::asymmetric::PrivateKey;
 use bluum_hooks_shared::catalogue::Pattern;
 use bluum_hooks_shared::error::ErrorCode;
-use bluum_hooks_shared::id::WebhookId;
-use bluum_hooks_shared::time::Timestamp;
 use serde_json::value::RawValue;
 
 use crate::duration;
 use crate::fields::{self, Fields};
 use crate::invalid::Invalid;
 use crate::policy::retry::RetrySchedule;
-use crate::publish::Addressee;
-use crate::store::WebhookDraft;
+use crate::store::{DEFAULT_IN_FLIGHT, WebhookDraft};
 use crate::transport::Targets;
 
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) const MAX_TIMEOUT_SECONDS: u32 = 60;
-const DEFAULT_IN_FLIGHT: u32 = 32;
 pub(super) const MAX_IN_FLIGHT: u32 = 256;
 pub(super) const MAX_PATTERNS: usize = 100;
 pub(super) const MAX_TEXT: usize = 1024;
@@ -78,31 +73,6 @@ pub(super) struct Settings {
     ed25519: Option<bool>,
 }
 
-/// A webhook with nothing set but defaults.
-pub(super) fn blank(id: WebhookId, owner: Addressee, now: Timestamp) -> WebhookDraft {
-    WebhookDraft {
-        id,
-        tenant: owner.tenant,
-        livemode: owner.livemode,
-        name: None,
-        description: None,
-        url: String::new(),
-        event_type_names: Vec::new(),
-        status: WebhookStatus::Active,
-        status_reason: None,
-        ordering: Ordering::default(),
-        timeout: DEFAULT_TIMEOUT,
-        retry_schedule: None,
-        max_in_flight: DEFAULT_IN_FLIGHT,
-        headers: CustomHeaders::default(),
-        metadata: BTreeMap::new(),
-        secrets: Vec::new(),
-        created_at: now,
-        updated_at: now,
-        deleted_at: None,
-    }
-}
-
 impl Settings {
     pub(super) fn read(
         mut fields: Fields<'_>,
@@ -153,6 +123,7 @@ impl Settings {
         set(&mut draft.timeout, self.timeout);
         set(&mut draft.retry_schedule, self.retry_schedule);
         set(&mut draft.max_in_flight, self.max_in_flight);
+        draft.unreadable.headers &= self.headers.is_none();
         set(&mut draft.headers, self.headers);
         match self.ed25519 {
             None => {}

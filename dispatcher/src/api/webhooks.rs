@@ -20,7 +20,7 @@ use super::idempotency::{Asked, Telling, change_and_tell, no_room};
 use super::openapi::requests::{NewWebhook, WebhookChanges};
 use super::path::Path;
 use super::query::{Query, Window};
-use super::settings::{self, Settings};
+use super::settings::Settings;
 use super::{Api, Shared, body, events, list, to_the_end};
 use crate::context::Context;
 use crate::fields::Fields;
@@ -28,7 +28,8 @@ use crate::invalid::Invalid;
 use crate::notice;
 use crate::policy::state::ParkReason;
 use crate::store::{
-    Change, Edit, Edited, Registry, Replay, ReplayFilter, StoreError, Webhook, WebhookSecret,
+    Change, Edit, Edited, Registry, Replay, ReplayFilter, StoreError, Webhook, WebhookDraft,
+    WebhookSecret,
 };
 
 /// Create a webhook
@@ -49,7 +50,7 @@ pub(super) async fn create(State(api): Shared, caller: Caller, request: Request)
     let now = api.context.clock.now();
     let id = WebhookId::new(now, api.context.random.bits());
     let secret = new_secret(&api)?;
-    let mut draft = settings::blank(id, owner, now);
+    let mut draft = WebhookDraft::new(id, owner.tenant, owner.livemode, now);
     draft.secrets.push(WebhookSecret::new(secret.clone(), now));
     settings.required()?.apply(&mut draft, new_private_key(&api));
     let at_most = api.limits.webhooks;
@@ -76,6 +77,12 @@ pub(super) fn with_secret(
         });
         answer::bytes(&shown)
     }
+}
+
+/// With what is known of it beside what is stored.
+fn shown(api: &Api, webhook: &Webhook, now: Timestamp) -> api::Webhook {
+    let paused_until = api.context.paused_until(webhook.number);
+    api::Webhook { paused_until, ..webhook.to_api(now) }
 }
 
 pub(super) fn new_secret(api: &Api) -> Result<Secret, ApiError> {
@@ -124,7 +131,7 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
             })
     });
     let now = api.context.clock.now();
-    Ok(list::window(&uri, webhooks.map(|webhook| webhook.to_api(now)), window))
+    Ok(list::window(&uri, webhooks.map(|webhook| shown(&api, webhook, now)), window))
 }
 
 /// Get a webhook
@@ -134,7 +141,7 @@ pub(super) async fn list(State(api): Shared, caller: Caller, uri: Uri) -> Answer
     params(("id" = WebhookId, Path)), responses((status = 200, body = api::Webhook)))]
 pub(super) async fn show(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     let webhook = find(&api, &caller, &id, "id")?;
-    Ok(answer::json(StatusCode::OK, &webhook.to_api(api.context.clock.now())))
+    Ok(answer::json(StatusCode::OK, &shown(&api, &webhook, api.context.clock.now())))
 }
 
 /// Change a webhook
@@ -170,7 +177,7 @@ pub(super) async fn update(
     });
     let changed = change(&api, webhook.settings.id, edit, now).await?;
     let changed = changed.webhook(webhook.settings.id).ok_or_else(|| Invalid::not_found("id"))?;
-    Ok(answer::json(StatusCode::OK, &changed.to_api(now)))
+    Ok(answer::json(StatusCode::OK, &shown(&api, changed, now)))
 }
 
 /// How many deliveries would be released now.

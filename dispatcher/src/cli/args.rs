@@ -15,7 +15,7 @@ mod database;
 mod limits;
 mod webhooks;
 
-pub(super) use self::database::{DatabaseArgs, KeyedDatabaseArgs, RekeyArgs, SecretsCommand};
+pub(super) use self::database::{AuditArgs, KeyedDatabaseArgs, RekeyArgs, SecretsCommand};
 use self::limits::LimitArgs;
 pub(super) use self::webhooks::{ReplayArgs, WebhookSettings, WebhooksCommand};
 
@@ -82,7 +82,7 @@ pub(super) enum Command {
     /// Run the daemon
     Serve(Box<ServeArgs>),
     /// Check every promise that can be read off the database, live or stopped
-    Audit(DatabaseArgs),
+    Audit(AuditArgs),
     /// Manage the key that webhook secrets are sealed with, while the daemon is stopped
     #[command(subcommand)]
     Secrets(SecretsCommand),
@@ -145,6 +145,9 @@ pub(super) struct ServeArgs {
     /// Waits between attempts [default: 1m,5m,30m,2h,8h]
     #[arg(long, value_name = "LIST")]
     retry_schedule: Option<String>,
+    /// How long every attempt of a webhook may fail before it is disabled [default: 5d]
+    #[arg(long, value_name = "DURATION")]
+    disable_after: Option<String>,
     /// How long requests under way may take at shutdown [default: 10s]
     #[arg(long, value_name = "DURATION")]
     grace: Option<String>,
@@ -173,6 +176,7 @@ impl ServeArgs {
             ("secrets_key_file", &self.secrets_key_file),
             ("allow_target", &ranges),
             ("retry_schedule", &self.retry_schedule),
+            ("disable_after", &self.disable_after),
             ("grace", &self.grace),
             ("max_in_flight", &self.max_in_flight),
             ("retention", &self.retention),

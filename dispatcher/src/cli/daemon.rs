@@ -69,6 +69,7 @@ impl Daemon {
             context: context.clone(),
             transport: Arc::new(transport),
             schedule: config.retry_schedule.clone(),
+            disable_after: config.disable_after,
         };
         tasks.spawn(engine.run(handed_over));
         tasks.spawn(Outbox { context: context.clone(), work: work.clone() }.run());

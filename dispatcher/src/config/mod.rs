@@ -14,7 +14,7 @@ pub use given::{ConfigError, Given, Sources};
 pub use limits::{Limits, RateLimits};
 
 use crate::policy::retention::Ages;
-use crate::policy::retry::RetrySchedule;
+use crate::policy::retry::{DISABLE_AFTER, RetrySchedule};
 use crate::vault::KeySource;
 use crate::{duration, shutdown, slots};
 
@@ -38,6 +38,7 @@ pub struct Config {
     pub secrets_key: KeySource,
     pub allow_target: Vec<IpNet>,
     pub retry_schedule: RetrySchedule,
+    pub disable_after: Duration,
     pub grace: Duration,
     pub max_in_flight: usize,
     pub retention: Ages,
@@ -52,6 +53,7 @@ pub const SETTINGS: &[&str] = &[
     "secrets_key_file",
     "allow_target",
     "retry_schedule",
+    "disable_after",
     "grace",
     "max_in_flight",
     "retention",
@@ -86,6 +88,7 @@ impl Config {
                 Some(given) => schedule(&given)?,
                 None => RetrySchedule::default(),
             },
+            disable_after: age(sources, "disable_after", DISABLE_AFTER)?,
             grace: match sources.get("grace") {
                 Some(given) => duration::parse(&given.text).map_err(|why| given.refuse(why))?,
                 None => shutdown::DEFAULT_GRACE,
@@ -138,7 +141,7 @@ pub fn secrets_key(sources: &Sources, database: &Database) -> Result<KeySource, 
     }
 }
 
-/// A second at least: what is told as accepted is there to be looked at.
+/// A second at least: what is told is there to be looked at.
 fn age(sources: &Sources, name: &str, default: Duration) -> Result<Duration, ConfigError> {
     let Some(given) = sources.get(name) else { return Ok(default) };
     let age = duration::parse(&given.text).map_err(|why| given.refuse(why))?;
@@ -227,7 +230,8 @@ mod tests {
 
     #[test]
     fn each_limit_has_a_range() {
-        for &name in &SETTINGS[9..] {
+        let first = SETTINGS.iter().position(|name| *name == "rate_limit_sandbox").unwrap();
+        for &name in &SETTINGS[first..] {
             for wrong in ["", "-1", "1.5", "many", "999999999999", "366d"] {
                 let refused = read(&[(name, wrong)], &[], "").unwrap_err();
                 let flag = format!("--{}: '{wrong}' is not ", name.replace('_', "-"));

@@ -13,11 +13,12 @@ use tracing::{debug, error, info, warn};
 
 use super::Engine;
 use crate::context::Context;
+use crate::faults::Fault;
 use crate::notice;
 use crate::policy::judge::{Verdict, judge};
 use crate::policy::pace::Sign;
 use crate::policy::state::{Input, Progress, State, step};
-use crate::store::{Claimed, NewAttempt, Report, Webhook};
+use crate::store::{Claimed, NewAttempt, Report, Unreadable, Webhook};
 use crate::transport::{Answer, Request, SendError};
 
 const AGENT: HeaderValue =
@@ -42,7 +43,7 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
     let outcome = tokio::select! {
         biased;
         () = engine.context.shutdown.abandoned() => None,
-        outcome = engine.transport.send(request) => Some(outcome),
+        outcome = send(engine, &claimed.webhook, request) => Some(outcome),
     };
     let Some(outcome) = outcome else {
         return decide(engine, claimed, Input::GivenBack, None);
@@ -59,6 +60,14 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
     };
     let attempt = describe(id, started_at, duration, outcome);
     decide(engine, claimed, Input::Attempted(verdict), Some(attempt))
+}
+
+async fn send(engine: &Engine, webhook: &Webhook, request: Request) -> Result<Answer, SendError> {
+    if webhook.settings.unreadable != Unreadable::default() {
+        let detail = format!("the secrets or headers of {} cannot be opened", webhook.settings.id);
+        return Err(SendError::Ours(Fault::Secrets, detail));
+    }
+    engine.transport.send(request).await
 }
 
 /// What the attempt says about its receiver's pace, or about us.

@@ -15,6 +15,7 @@ mod claim;
 mod record;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
@@ -33,6 +34,8 @@ pub struct Engine {
     pub transport: Arc<dyn Transport>,
     /// For webhooks without a schedule of their own.
     pub schedule: RetrySchedule,
+    /// How long every attempt of a webhook may fail before it is disabled.
+    pub disable_after: Duration,
 }
 
 /// A report on its way to the store, with the slot that its delivery still holds.

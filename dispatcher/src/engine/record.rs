@@ -4,7 +4,7 @@
 //! reports are kept, their slots with them, and tried again. So a full disk slows the engine to a
 //! halt and loses nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tracing::{error, warn};
 use super::{Engine, Outcome, WeakAttempts};
 use crate::context::Context;
 use crate::notice;
-use crate::policy::state::{Input, ParkReason, step};
+use crate::policy::state::{Input, ParkReason, State, step};
 use crate::slots::Slot;
 use crate::store::{Change, Claimed, Edit, Recorded, Report, StoreError, Webhook, Work};
 use crate::telemetry::Chain;
@@ -24,6 +24,11 @@ use crate::telemetry::Chain;
 const MAX_BATCH: usize = 1024;
 /// How long to wait after the database refused.
 const AFTER_ERROR: Duration = Duration::from_millis(250);
+
+/// Why a webhook is disabled: its receiver answered 410.
+const GONE: &str = "gone";
+/// Why a webhook is disabled: every attempt has failed for too long.
+const FAILING: &str = "failing";
 
 pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiver<Outcome>) {
     let engine = &attempts.engine;
@@ -43,7 +48,7 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
         let (reports, slots): (Vec<Report>, Vec<Slot>) =
             pending.drain(..).map(|outcome| (outcome.report, outcome.slot)).unzip();
         // First, so that whoever sees the delivery parked sees the webhook disabled.
-        disable_gone(engine, &reports).await;
+        disable(engine, &reports).await;
         let Some(recorded) = record(engine, &reports).await else { return };
         // The claimer may be asleep until later than what is due now: a retry, or a notice.
         if reports.iter().any(|report| report.after.state.status() != DeliveryStatus::Delivered) {
@@ -95,32 +100,54 @@ fn give_back(engine: &Engine, claimed: Claimed, slot: Slot) -> Outcome {
     Outcome { report: Report { claimed, after, attempt: None, notice: None, hand_on: false }, slot }
 }
 
-/// 410 stops the whole webhook, unless it points elsewhere or is stopped by now. If this is lost in
-/// a crash, the next delivery will say it again.
-async fn disable_gone(engine: &Engine, reports: &[Report]) {
-    let gone: HashMap<i64, &Arc<Webhook>> = reports
-        .iter()
-        .filter(|report| report.after.state.reason() == Some(ParkReason::Gone))
-        .map(|report| (report.claimed.webhook.number, &report.claimed.webhook))
-        .collect();
-    for webhook in gone.into_values() {
-        let (id, url) = (webhook.settings.id, webhook.settings.url.clone());
-        let Context { clock, random, .. } = &engine.context;
-        let (now, random) = (clock.now(), Arc::clone(random));
-        let disable = Edit::new(move |settings| {
-            if settings.url != url || settings.status != WebhookStatus::Active {
-                return None;
-            }
-            settings.status = WebhookStatus::Disabled;
-            settings.status_reason = Some(ParkReason::Gone.as_str().to_owned());
-            Some(notice::status_changed(WebhookStatus::Active, settings, now, &*random))
-        });
-        match engine.context.change(Change::EditWebhook(id, disable), None, now).await {
-            Ok(_) => warn!(webhook.id = %id, "disabled: the receiver answered 410, gone"),
-            Err(StoreError::Declined) => {}
-            Err(failure) => {
-                error!(webhook.id = %id, error = %Chain(&failure), "cannot disable the webhook");
-            }
+/// Disables the webhooks whose receiver answered 410, and those that have failed for too long. If
+/// this is lost in a crash, the next delivery will say it again.
+async fn disable(engine: &Engine, reports: &[Report]) {
+    let delivered = |report: &&Report| matches!(report.after.state, State::Delivered { .. });
+    let delivered = reports.iter().filter(delivered).map(|report| report.claimed.webhook.number);
+    let delivered: BTreeSet<i64> = delivered.collect();
+    let mut to_disable = BTreeMap::new();
+    for report in reports {
+        let webhook = &report.claimed.webhook;
+        let failed = report.attempt.as_ref().is_some_and(|attempt| attempt.outcome.is_failure());
+        if report.after.state.reason() == Some(ParkReason::Gone) {
+            to_disable.insert(webhook.number, (webhook, GONE));
+        } else if failed && !delivered.contains(&webhook.number) && fails_for_long(engine, webhook)
+        {
+            to_disable.entry(webhook.number).or_insert((webhook, FAILING));
+        }
+    }
+    for (webhook, reason) in to_disable.into_values() {
+        disable_for(engine, webhook, reason).await;
+    }
+}
+
+/// Whether every attempt since then has failed.
+fn fails_for_long(engine: &Engine, webhook: &Webhook) -> bool {
+    let registry = engine.context.store.registry();
+    let current = registry.webhook_numbered(webhook.number);
+    let since = current.and_then(|webhook| webhook.settings.failing_since);
+    since.is_some_and(|since| engine.context.clock.now().since(since) >= engine.disable_after)
+}
+
+/// Unless it points elsewhere or is stopped by now.
+async fn disable_for(engine: &Engine, webhook: &Webhook, reason: &'static str) {
+    let (id, url) = (webhook.settings.id, webhook.settings.url.clone());
+    let Context { clock, random, .. } = &engine.context;
+    let (now, random) = (clock.now(), Arc::clone(random));
+    let disable = Edit::new(move |settings| {
+        if settings.url != url || settings.status != WebhookStatus::Active {
+            return None;
+        }
+        settings.status = WebhookStatus::Disabled;
+        settings.status_reason = Some(reason.to_owned());
+        Some(notice::status_changed(WebhookStatus::Active, settings, now, &*random))
+    });
+    match engine.context.change(Change::EditWebhook(id, disable), None, now).await {
+        Ok(_) => warn!(webhook.id = %id, reason, "disabled a webhook"),
+        Err(StoreError::Declined) => {}
+        Err(failure) => {
+            error!(webhook.id = %id, error = %Chain(&failure), "cannot disable the webhook");
         }
     }
 }

@@ -11,6 +11,8 @@ use super::retry;
 
 /// An attempt without an answer that took so long is silence.
 const LONG: Duration = Duration::from_secs(1);
+/// No pause after a fault of our own is longer: it may be over any moment.
+const LONGEST_OF_OURS: Duration = Duration::from_mins(1);
 /// No pause is longer.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
@@ -66,6 +68,9 @@ impl Pace {
             (Self::Paused { .. } | Self::Probing { .. }, Sign::Answer) => widen(2, now, max),
             (Self::Paused { .. }, _) => self,
             (Self::Narrow { since, .. } | Self::Probing { since, .. }, _) if began < since => self,
+            (Self::Probing { pause: last, .. }, Sign::OurFault) => {
+                pause(last.saturating_mul(2).min(LONGEST_OF_OURS), now)
+            }
             (_, Sign::OurFault) => pause(retry::AFTER_OUR_FAULT, now),
             (Self::Full, Sign::Silence(_)) => Self::Narrow { width: (max / 2).max(1), since: now },
             (Self::Narrow { width: ..=1, .. }, Sign::Silence(took)) => pause(took, now),
@@ -172,13 +177,13 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_of_ours_pauses_at_once_and_never_longer_than_a_few_seconds() {
+    fn a_fault_of_ours_pauses_at_once_and_never_longer_than_a_minute() {
         let mut now = s(10);
         let mut pace = Pace::Full;
-        for _ in 0..10 {
+        for pause in [5, 10, 20, 40, 60, 60] {
             pace = pace.at(now).after(Sign::OurFault, now, now, 32);
-            assert_eq!(pace.paused_until(), Some(now + retry::AFTER_OUR_FAULT));
-            now += retry::AFTER_OUR_FAULT;
+            assert_eq!(pace.paused_until(), Some(now + s(pause)));
+            now += s(pause);
         }
         assert_eq!(pace.at(now).after(Sign::Answer, now, now, 32).width(32), 2);
     }

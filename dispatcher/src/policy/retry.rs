@@ -2,10 +2,22 @@
 
 use std::time::Duration;
 
+use super::judge::MAX_RETRY_AFTER;
+
 /// Most entries of a schedule.
 pub const MAX_RETRIES: usize = 24;
+/// A webhook whose every attempt has failed for so long is disabled, unless something else is set.
+pub const DISABLE_AFTER: Duration = Duration::from_hours(5 * 24);
 /// The longest wait between two attempts.
 pub const MAX_DELAY: Duration = Duration::from_hours(7 * 24);
+/// How far a wait is shortened or lengthened, so that those who failed together do not come back
+/// together: a fifth.
+const JITTER: f64 = 0.2;
+
+/// The longest that any delivery ever waits for its next attempt.
+pub fn longest() -> Duration {
+    MAX_DELAY.mul_f64(1.0 + JITTER).max(MAX_RETRY_AFTER)
+}
 
 /// The wait after a fault of our own, before jitter. The pace of the webhook sees to it that few
 /// are tried in vain.
@@ -69,11 +81,13 @@ pub fn after_our_fault(jitter: f64) -> Duration {
 
 /// ±20 % by `jitter` in `[0, 1)`.
 fn jittered(wait: Duration, jitter: f64) -> Duration {
-    wait.mul_f64(0.4f64.mul_add(jitter.clamp(0.0, 1.0), 0.8))
+    wait.mul_f64((2.0 * JITTER).mul_add(jitter.clamp(0.0, 1.0), 1.0 - JITTER))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -87,17 +101,61 @@ mod tests {
         assert_eq!(total, Duration::from_mins(636));
     }
 
-    #[test]
-    fn jitter_stays_within_a_fifth_and_never_undercuts_what_was_asked() {
-        let schedule = RetrySchedule::default();
-        for failures in 1..=5 {
-            let middle = schedule.waits()[failures as usize - 1];
-            for percent in 0..100 {
-                let jitter = f64::from(percent) / 100.0;
-                let delay = schedule.delay(failures, jitter, Duration::ZERO).unwrap();
-                assert!(delay >= middle.mul_f64(0.8) && delay <= middle.mul_f64(1.2));
-                let asked = Duration::from_hours(1);
-                assert!(schedule.delay(failures, jitter, asked).unwrap() >= asked);
+    /// A schedule, and a failure that it has a wait for.
+    fn schedule_and_failure() -> impl Strategy<Value = (RetrySchedule, u32)> {
+        let second = Duration::from_secs(1).as_nanos()..=MAX_DELAY.as_nanos();
+        let wait = second.prop_map(|nanos| Duration::from_nanos(u64::try_from(nanos).unwrap()));
+        prop::collection::vec(wait, 1..=MAX_RETRIES).prop_flat_map(|waits| {
+            let failures = 1..=u32::try_from(waits.len()).unwrap();
+            (Just(RetrySchedule::new(waits).unwrap()), failures)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn jitter_stays_within_a_fifth(
+            (schedule, failures) in schedule_and_failure(), jitter in 0.0..1.0_f64,
+        ) {
+            let wait = schedule.waits()[failures as usize - 1];
+            let delay = schedule.delay(failures, jitter, Duration::ZERO).unwrap();
+            // Each is rounded to a nanosecond of its own.
+            let nanosecond = Duration::from_nanos(1);
+            prop_assert!(delay + nanosecond >= wait * 4 / 5);
+            prop_assert!(delay <= wait * 6 / 5 + nanosecond);
+        }
+
+        #[test]
+        fn more_jitter_is_never_a_shorter_wait(
+            (schedule, failures) in schedule_and_failure(),
+            jitters in [0.0..1.0_f64, 0.0..1.0_f64],
+            asked in 0..=MAX_RETRY_AFTER.as_secs(),
+        ) {
+            let delay = |jitter| schedule.delay(failures, jitter, Duration::from_secs(asked));
+            let [less, more] = [jitters[0].min(jitters[1]), jitters[0].max(jitters[1])];
+            prop_assert!(delay(less) <= delay(more));
+        }
+
+        #[test]
+        fn nobody_comes_before_what_was_asked_nor_after_the_longest_wait(
+            (schedule, failures) in schedule_and_failure(),
+            jitter in 0.0..1.0_f64,
+            asked in 0..=MAX_RETRY_AFTER.as_secs(),
+        ) {
+            let asked = Duration::from_secs(asked);
+            let delay = schedule.delay(failures, jitter, asked).unwrap();
+            prop_assert!(delay >= asked && delay <= longest());
+            let unasked = schedule.delay(failures, jitter, Duration::ZERO).unwrap();
+            prop_assert_eq!(delay, unasked.max(asked));
+        }
+
+        #[test]
+        fn after_the_last_wait_there_is_none_and_before_there_is(
+            (schedule, _) in schedule_and_failure(), failures: u32, jitter in 0.0..1.0_f64,
+        ) {
+            let last = u32::try_from(schedule.waits().len()).unwrap();
+            for failures in [failures, failures % (last + 2), last, last + 1] {
+                let delay = schedule.delay(failures, jitter, Duration::ZERO);
+                prop_assert_eq!(delay.is_some(), (1..=last).contains(&failures));
             }
         }
     }

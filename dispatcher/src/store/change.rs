@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bluum_hooks_shared::api::WebhookStatus;
 use bluum_hooks_shared::id::{KeyId, ReplayId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 
@@ -59,6 +60,11 @@ impl Edit {
         let current = registry.webhook(id).ok_or(StoreError::Declined)?;
         let mut settings = current.settings.clone();
         let edited = (self.0)(&mut settings).ok_or(StoreError::Declined)?;
+        let starts = settings.status == WebhookStatus::Active
+            && current.settings.status != WebhookStatus::Active;
+        if starts || settings.url != current.settings.url {
+            settings.failing_since = None;
+        }
         settings.updated_at = now;
         Ok((Webhook::new(current.number, settings), edited))
     }

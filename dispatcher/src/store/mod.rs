@@ -6,6 +6,7 @@
 //! as a [`Registry`] snapshot and are written through.
 
 mod change;
+mod failing;
 pub mod memory;
 mod plan;
 mod registry;
@@ -28,7 +29,10 @@ pub use change::{Change, Edit, Edited};
 pub use registry::Registry;
 pub use replay::{Advanced, Replay, ReplayFilter};
 pub use types::*;
-pub use webhook::{MAX_SECRETS, TooManySecrets, Webhook, WebhookDraft, WebhookSecret};
+pub use webhook::{
+    DEFAULT_IN_FLIGHT, MAX_SECRETS, TooManySecrets, Unreadable, Webhook, WebhookDraft,
+    WebhookSecret,
+};
 
 use crate::slots::Slots;
 use crate::vault::VaultError;

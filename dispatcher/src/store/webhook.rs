@@ -34,9 +34,20 @@ pub struct WebhookDraft {
     pub headers: CustomHeaders,
     pub metadata: BTreeMap<String, String>,
     pub secrets: Vec<WebhookSecret>,
+    /// What could not be opened when it was read. It is kept as it is until it is set anew.
+    pub unreadable: Unreadable,
+    /// Every attempt since then has failed; none: the last one was delivered, or there was none.
+    pub failing_since: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub deleted_at: Option<Timestamp>,
+}
+
+/// Which sealed settings cannot be opened. Without them nothing can be sent, and that is our fault.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unreadable {
+    pub secrets: bool,
+    pub headers: bool,
 }
 
 /// A signing secret and how long it signs.
@@ -57,7 +68,39 @@ pub const MAX_SECRETS: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManySecrets;
 
+/// How long one attempt may take, if nothing is said.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most requests to one webhook at the same time, if nothing is said.
+pub const DEFAULT_IN_FLIGHT: u32 = 32;
+
 impl WebhookDraft {
+    /// An active one with defaults, that points nowhere and subscribes to nothing.
+    pub fn new(id: WebhookId, tenant: TenantId, livemode: bool, now: Timestamp) -> Self {
+        Self {
+            id,
+            tenant,
+            livemode,
+            name: None,
+            description: None,
+            url: String::new(),
+            event_type_names: Vec::new(),
+            status: WebhookStatus::Active,
+            status_reason: None,
+            ordering: Ordering::default(),
+            timeout: DEFAULT_TIMEOUT,
+            retry_schedule: None,
+            max_in_flight: DEFAULT_IN_FLIGHT,
+            headers: CustomHeaders::default(),
+            metadata: BTreeMap::new(),
+            secrets: Vec::new(),
+            unreadable: Unreadable::default(),
+            failing_since: None,
+            created_at: now,
+            updated_at: now,
+            deleted_at: None,
+        }
+    }
+
     /// Makes a new secret the first to sign, with the private key if the last one had one. Those
     /// before it go on for `overlap`, or until their own end if that is earlier; what has ended is
     /// dropped. If too many are left, nothing changes.
@@ -81,6 +124,7 @@ impl WebhookDraft {
             return Err(TooManySecrets);
         }
         self.secrets = secrets;
+        self.unreadable.secrets = false;
         Ok(())
     }
 
@@ -188,6 +232,8 @@ impl Webhook {
             max_in_flight: settings.max_in_flight,
             headers: settings.headers,
             public_keys: self.private_keys(at).map(|key| key.public_key().to_string()).collect(),
+            failing_since: settings.failing_since,
+            paused_until: None,
             updated_at: settings.updated_at,
             secret: None,
         }
@@ -209,27 +255,9 @@ mod tests {
     }
 
     fn draft() -> WebhookDraft {
-        WebhookDraft {
-            id: WebhookId::new(START, 1),
-            tenant: TenantId::new(START, 1),
-            livemode: false,
-            name: None,
-            description: None,
-            url: "https://partner.example/hooks".into(),
-            event_type_names: vec!["*".into()],
-            status: WebhookStatus::Active,
-            status_reason: None,
-            ordering: Ordering::Object,
-            timeout: Duration::from_secs(30),
-            retry_schedule: None,
-            max_in_flight: 1,
-            headers: CustomHeaders::default(),
-            metadata: [].into(),
-            secrets: vec![WebhookSecret::new(secret(0), START)],
-            created_at: START,
-            updated_at: START,
-            deleted_at: None,
-        }
+        let (id, tenant) = (WebhookId::new(START, 1), TenantId::new(START, 1));
+        let secrets = vec![WebhookSecret::new(secret(0), START)];
+        WebhookDraft { secrets, ..WebhookDraft::new(id, tenant, false, START) }
     }
 
     fn hours(hours: u64) -> Duration {

@@ -190,6 +190,11 @@ impl AttemptOutcome {
         }
     }
 
+    /// Whether the receiver failed.
+    pub const fn is_failure(self) -> bool {
+        !matches!(self, Self::Delivered | Self::OurFault)
+    }
+
     /// The class of an HTTP status that was the last word.
     pub const fn of_status(status: u16) -> Self {
         match status {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use bluum_hooks_dispatcher::policy::judge::Verdict;
 use bluum_hooks_dispatcher::policy::state::Input;
 use bluum_hooks_dispatcher::store::{Audience, NewEvent, OutboxRow, WebhookDraft, WebhookSecret};
-use bluum_hooks_shared::api::{CustomHeaders, Ordering, WebhookStatus};
 use bluum_hooks_shared::event;
 use bluum_hooks_shared::id::{EventId, TenantId, WebhookId};
 use bluum_hooks_shared::secret::Secret;
 use bluum_hooks_shared::time::Timestamp;
+use bytes::Bytes;
 
 pub const DELIVERED: Input = Input::Attempted(Verdict::Delivered);
 pub const FAILED: Input = Input::Attempted(Verdict::Failed { not_before: Duration::ZERO });
@@ -19,25 +19,11 @@ pub const GONE: Input = Input::Attempted(Verdict::Gone);
 pub fn webhook(tenant: TenantId, bits: u128, now: Timestamp) -> WebhookDraft {
     let secret = Secret::from_bytes(&[7; 32]).unwrap();
     WebhookDraft {
-        id: WebhookId::new(now, bits),
-        tenant,
-        livemode: false,
-        name: None,
-        description: None,
         url: "http://127.0.0.1:1/hooks".into(),
         event_type_names: vec!["*".into()],
-        status: WebhookStatus::Active,
-        status_reason: None,
-        ordering: Ordering::Object,
-        timeout: Duration::from_secs(30),
-        retry_schedule: None,
         max_in_flight: 50,
-        headers: CustomHeaders::default(),
-        metadata: [].into(),
         secrets: vec![WebhookSecret::new(secret, now)],
-        created_at: now,
-        updated_at: now,
-        deleted_at: None,
+        ..WebhookDraft::new(WebhookId::new(now, bits), tenant, false, now)
     }
 }
 
@@ -45,7 +31,6 @@ pub fn webhook(tenant: TenantId, bits: u128, now: Timestamp) -> WebhookDraft {
 pub fn event(tenant: TenantId, bits: u128, now: Timestamp) -> NewEvent {
     let id = EventId::new(now, bits);
     let name = "order.filled";
-    let body = event::render(id, false, name, now, now, Some("inv_1"), r#"{"id":"ord_1"}"#);
     NewEvent {
         id,
         tenant,
@@ -53,10 +38,15 @@ pub fn event(tenant: TenantId, bits: u128, now: Timestamp) -> NewEvent {
         name: name.into(),
         ordering_key: None,
         idempotency_key: None,
-        body: body.into(),
+        body: body(id, false, name, now),
         audience: Audience::Subscribers,
         seed: bits,
     }
+}
+
+/// What the deliveries of an event carry.
+pub fn body(id: EventId, livemode: bool, name: &str, now: Timestamp) -> Bytes {
+    event::render(id, livemode, name, now, now, Some("inv_1"), r#"{"id":"ord_1"}"#).into()
 }
 
 /// A row as a publisher writes it.

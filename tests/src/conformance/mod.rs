@@ -90,6 +90,8 @@ macro_rules! conformance {
                 what_the_receiver_or_the_webhook_ends_is_parked
                 giving_back_costs_nothing
                 attempts_are_kept_in_their_order
+                a_webhook_fails_from_a_failure_on_until_something_is_delivered
+                a_webhook_that_starts_again_or_moves_has_not_failed
             }
             order {
                 the_second_waits_for_the_first

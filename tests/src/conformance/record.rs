@@ -5,12 +5,11 @@ use std::time::Duration;
 use bluum_hooks_dispatcher::policy::judge::Verdict;
 use bluum_hooks_dispatcher::policy::retry::RetrySchedule;
 use bluum_hooks_dispatcher::policy::state::{Input, ParkReason};
-use bluum_hooks_dispatcher::store::{Claimed, LEASE, Recorded, Report, Work};
-use bluum_hooks_shared::api::AttemptOutcome;
-use bluum_hooks_shared::api::{DeliveryStatus, WebhookStatus};
+use bluum_hooks_dispatcher::store::{Claimed, LEASE, Recorded, Report, WebhookDraft, Work};
+use bluum_hooks_shared::api::{AttemptOutcome, DeliveryStatus, WebhookStatus};
 
 use super::make;
-use super::world::World;
+use super::world::{START, World};
 
 pub(super) const GIVEN_BACK: Input = Input::GivenBack;
 
@@ -213,4 +212,59 @@ pub async fn attempts_are_kept_in_their_order(mut world: World) {
     assert_eq!(numbers, [1, 2, 3, 4, 5]);
     let attempts: Vec<_> = attempts.into_iter().map(|attempt| attempt.attempt).collect();
     assert_eq!(attempts, expected);
+}
+
+/// Faults of our own count neither way.
+pub async fn a_webhook_fails_from_a_failure_on_until_something_is_delivered(mut world: World) {
+    let tenant = world.tenant().await;
+    let webhook = world.webhook(tenant, "*").await;
+    let ours = Input::Attempted(Verdict::OurFault);
+    let cases: [(&[Input], Option<u64>); 7] = [
+        (&[ours], None),
+        (&[make::FAILED], Some(20)),
+        (&[ours, make::FAILED], Some(20)),
+        (&[make::FAILED, make::DELIVERED], None),
+        (&[make::DELIVERED, ours], None),
+        (&[GIVEN_BACK], None),
+        (&[make::GONE, make::FAILED], Some(70)),
+    ];
+    for (inputs, since) in cases {
+        world.later(Duration::from_secs(10));
+        let mut held = Vec::new();
+        for _ in inputs {
+            let event = world.event(tenant);
+            held.push(world.accept_one(&event).await);
+        }
+        let reports = held.iter().zip(inputs);
+        let reports: Vec<_> =
+            reports.map(|(work, input)| world.report(&work.claimed, *input)).collect();
+        let recorded = world.record(&reports).await;
+        assert!(applied(&recorded).iter().all(|applied| *applied));
+        world.reopen().await;
+        let registry = world.store().registry();
+        let settings = &registry.webhook_numbered(webhook.number).unwrap().settings;
+        let since = since.map(|seconds| START.plus(Duration::from_secs(seconds)));
+        assert_eq!(settings.failing_since, since, "{inputs:?}");
+    }
+}
+
+pub async fn a_webhook_that_starts_again_or_moves_has_not_failed(mut world: World) {
+    let tenant = world.tenant().await;
+    let webhook = world.webhook(tenant, "*").await;
+    let changes: [fn(&mut WebhookDraft); 4] = [
+        |settings| settings.name = Some("another".into()),
+        |settings| settings.status = WebhookStatus::Inactive,
+        |settings| settings.status = WebhookStatus::Active,
+        |settings| settings.url = "https://elsewhere.example/".into(),
+    ];
+    for (change, still_failing) in changes.into_iter().zip([true, true, false, false]) {
+        if let Some(work) = {
+            let event = world.event(tenant);
+            world.accept(&[event]).await.pop()
+        } {
+            world.finish(work, make::FAILED).await;
+        }
+        let changed = world.change(&webhook, change).await;
+        assert_eq!(changed.settings.failing_since.is_some(), still_failing);
+    }
 }

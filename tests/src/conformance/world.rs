@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bluum_hooks_dispatcher::bell::Bell;
+use bluum_hooks_dispatcher::policy::judge::Verdict;
 use bluum_hooks_dispatcher::policy::retry::RetrySchedule;
 use bluum_hooks_dispatcher::policy::state::{Input, step};
 use bluum_hooks_dispatcher::random::SystemRandom;
 use bluum_hooks_dispatcher::slots::Slots;
 use bluum_hooks_dispatcher::store::memory::MemoryStore;
-use bluum_hooks_dispatcher::store::sqlite::{SqliteStore, Violation, audit};
+use bluum_hooks_dispatcher::store::sqlite::{SqliteStore, Stage, Violation, audit};
 use bluum_hooks_dispatcher::store::{
     Change, Claimed, DeliveryFilter, Due, Edit, Edited, NewAttempt, NewEvent, OutboxRow, Page,
     Recorded, Registry, Report, Store, StoreError, StoredDelivery, Tenant, Webhook, WebhookDraft,
@@ -118,7 +119,10 @@ impl World {
     /// What the daemon's own audit has to say against what is stored.
     pub async fn violations(&self) -> Vec<Violation> {
         match &self.backing {
-            Backing::Sqlite(_, directory) => audit(&file(directory)).await.unwrap().violations,
+            Backing::Sqlite(_, directory) => {
+                let audit = audit(&file(directory), self.now, &Stage::default()).await;
+                audit.unwrap().violations
+            }
             Backing::Memory(_) | Backing::Closed => Vec::new(),
         }
     }
@@ -238,12 +242,18 @@ impl World {
 
     fn attempt(&mut self, input: Input) -> NewAttempt {
         let delivered = input == make::DELIVERED;
+        let ours = input == Input::Attempted(Verdict::OurFault);
+        let status = if delivered { 200 } else { 500 };
         NewAttempt {
             id: AttemptId::new(self.now, self.bits()),
             started_at: self.now,
             duration: Duration::from_micros(1_234),
-            outcome: AttemptOutcome::of_status(if delivered { 200 } else { 500 }),
-            status: Some(if delivered { 200 } else { 500 }),
+            outcome: if ours {
+                AttemptOutcome::OurFault
+            } else {
+                AttemptOutcome::of_status(status)
+            },
+            status: (!ours).then_some(status),
             error: (!delivered).then(|| "answered 500".into()),
             response_body: delivered.then(|| "{\"thanks\":\"ä\"}\n".into()),
         }

@@ -5,6 +5,7 @@
 //! written for whoever has just made it: where, which rule, what to do.
 
 pub mod docs;
+pub mod guarantees;
 pub mod imports;
 pub mod paths;
 pub mod size;

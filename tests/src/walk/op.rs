@@ -150,10 +150,12 @@ impl Plan {
         let known = self.dice.one_in(150);
         let id = if known { self.dice.pick(&self.events) } else { event.id };
         self.events.push(id);
+        let (livemode, name) = (self.dice.one_in(8), self.dice.pick(&NAMES));
         NewEvent {
             id,
-            livemode: self.dice.one_in(8),
-            name: self.dice.pick(&NAMES).into(),
+            livemode,
+            name: name.into(),
+            body: make::body(id, livemode, name, now),
             ordering_key: self.dice.pick(&KEYS).map(str::to_owned),
             idempotency_key: self.dice.one_in(20).then(|| self.idempotency_key()),
             audience: self.audience(),

@@ -60,7 +60,7 @@ pub(super) fn of(schema: &str, path: &str, status: &str) -> Option<Value> {
         "ApiKey" => value(&key()),
         "Alive" if status == "503" => value(&Alive { status: "stopping" }),
         "Alive" => value(&Alive { status: "ok" }),
-        "Ready" => value(&Ready { status: "ok", outbox_rejected: 0 }),
+        "Ready" => value(&Ready { status: "ok", faults: Vec::new(), outbox_rejected: 0 }),
         _ => list(path, of(schema.strip_prefix("List_")?, path, status)?),
     };
     Some(example)
@@ -126,6 +126,8 @@ fn webhook() -> Webhook {
         max_in_flight: 32,
         headers: CustomHeaders::default(),
         public_keys: Vec::new(),
+        failing_since: None,
+        paused_until: None,
         updated_at: EXAMPLE_AT,
         secret: None,
     }

@@ -15,6 +15,32 @@ pub(in crate::cli) struct DatabaseArgs {
     pub(in crate::cli) database: Option<String>,
 }
 
+const AUDIT: &str = "Reads one snapshot, beside a running daemon or without one. Needs no key.
+
+--repair sets right what follows from the rest of the database (what nobody would ever look
+at becomes due, counters go on after the last number there is), says each thing it did, and
+audits again. It never deletes a row. What it leaves, it says what to do about.
+
+Exit status 0: every promise is kept. 9: one is not (after --repair: is still not).
+
+Examples:
+  bluum-hooks audit
+  bluum-hooks audit --json | jq -r '.violations[] | [.code, .place] | @tsv'
+  bluum-hooks audit --repair --dry-run    what --repair would do";
+
+#[derive(Debug, Args)]
+#[command(after_help = AUDIT)]
+pub(in crate::cli) struct AuditArgs {
+    #[command(flatten)]
+    pub(in crate::cli) database: DatabaseArgs,
+    /// Set right what can be, with the daemon stopped, and audit again
+    #[arg(long)]
+    pub(in crate::cli) repair: bool,
+    /// With --repair: say what would be done, and change nothing
+    #[arg(long, requires = "repair")]
+    pub(in crate::cli) dry_run: bool,
+}
+
 /// For commands that seal or open secrets.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct KeyedDatabaseArgs {

@@ -96,8 +96,7 @@ impl Store for MemoryStore {
         reports: &[Report],
         now: Timestamp,
     ) -> Result<Vec<Recorded>, StoreError> {
-        let mut books = self.lock();
-        reports.iter().map(|report| record::record(&mut books, report, now)).collect()
+        record::record_all(&mut self.lock(), reports, now)
     }
 
     async fn drain_outbox(

@@ -1,18 +1,32 @@
 //! Record: what came of an attempt, and who is next in line.
 
+use std::sync::Arc;
+
 use bluum_hooks_shared::time::Timestamp;
 
 use super::accept;
 use super::books::Books;
 use crate::policy::state::State;
 use crate::slots::Slots;
-use crate::store::{Claimed, Recorded, Report, StoreError, StoredAttempt, turns};
+use crate::store::{Claimed, Recorded, Report, StoreError, StoredAttempt, failing, turns};
 
-pub(super) fn record(
+pub(super) fn record_all(
     books: &mut Books,
-    report: &Report,
+    reports: &[Report],
     now: Timestamp,
-) -> Result<Recorded, StoreError> {
+) -> Result<Vec<Recorded>, StoreError> {
+    let recorded: Vec<_> =
+        reports.iter().map(|report| record(books, report, now)).collect::<Result<_, _>>()?;
+    let places = reports.iter().zip(&recorded);
+    let applied = places.filter(|(_, recorded)| matches!(recorded, Recorded::Applied { .. }));
+    let changed = failing::changed(applied.map(|(report, _)| report), &books.registry);
+    if !changed.is_empty() {
+        failing::put(changed, Arc::make_mut(&mut books.registry));
+    }
+    Ok(recorded)
+}
+
+fn record(books: &mut Books, report: &Report, now: Timestamp) -> Result<Recorded, StoreError> {
     let Report { claimed, after, attempt, notice, hand_on } = report;
     let current = books.deliveries.get(&claimed.position);
     let held = current.is_some_and(|current| {

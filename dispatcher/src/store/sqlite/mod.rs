@@ -31,14 +31,14 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::sync::{Mutex, MutexGuard};
 
-pub use audit::{Audit, Books, Violation, audit};
+pub use audit::{Audit, Books, Repair, Repaired, Rule, Stage, Violation, audit, repair, rules};
 pub use open::OpenError;
 pub use rekey::{RekeyError, Rekeyed, rekey};
 
 use super::{
     Accepted, Advanced, Answer, Change, DeliveryFilter, Drained, Due, EventFilter, Forgotten,
     Health, Horizon, Keep, NewAnswer, NewEvent, OutboxReader, Page, Recorded, Registry,
-    ReplayFilter, Report, Store, StoreError, StoredAttempt, StoredDelivery, StoredEvent,
+    ReplayFilter, Report, Store, StoreError, StoredAttempt, StoredDelivery, StoredEvent, failing,
 };
 use crate::slots::Slots;
 use crate::vault::Vault;
@@ -157,7 +157,11 @@ impl Store for SqliteStore {
         let mut writer = self.writer().await?;
         let recorded = record::record(&mut writer, reports, &self.registry(), now).await;
         writer.ended(&recorded);
-        recorded
+        let (recorded, changed) = recorded?;
+        if !changed.is_empty() {
+            self.change_registry(|current| failing::put(changed, current));
+        }
+        Ok(recorded)
     }
 
     async fn drain_outbox(

@@ -147,7 +147,7 @@ pub(super) async fn connect(
     Ok(connection)
 }
 
-async fn migrate(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
+pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
     sqlx::migrate!("../migrations/sqlite").run(connection).await
 }
 

@@ -8,20 +8,23 @@ use sqlx::{Connection, SqliteConnection};
 use super::accept::Numbers;
 use super::change::publish;
 use super::{Writer, row, statement};
-use crate::store::{Claimed, Recorded, Registry, Report, StoreError, turns};
+use crate::store::{Claimed, Recorded, Registry, Report, StoreError, Webhook, failing, turns};
 
+/// The second of what is returned are the webhooks as they have become.
 pub(super) async fn record(
     writer: &mut Writer,
     reports: &[Report],
     registry: &Registry,
     now: Timestamp,
-) -> Result<Vec<Recorded>, StoreError> {
+) -> Result<(Vec<Recorded>, Vec<Webhook>), StoreError> {
     let Writer { connection, last_event, last_delivery, sequences, .. } = writer;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let applied = set_progress(&mut transaction, reports).await?;
     insert_attempts(&mut transaction, reports, &applied).await?;
     let finished = finished(reports, &applied);
     let mut successors = release(&mut transaction, &finished, registry, now).await?;
+    let changed = failing::changed(written(reports, &applied), registry);
+    set_failing(&mut transaction, &changed).await?;
     let notices: Vec<_> =
         written(reports, &applied).filter_map(|report| report.notice.clone()).collect();
     let numbers = Numbers { last_event: *last_event, last_delivery: *last_delivery, sequences };
@@ -37,7 +40,19 @@ pub(super) async fn record(
             Recorded::Stale
         }
     });
-    Ok(outcome.collect())
+    Ok((outcome.collect(), changed))
+}
+
+async fn set_failing(
+    transaction: &mut SqliteConnection,
+    changed: &[Webhook],
+) -> Result<(), StoreError> {
+    if !changed.is_empty() {
+        let since = |webhook: &Webhook| webhook.settings.failing_since.map(Timestamp::as_micros);
+        let rows: Vec<_> = changed.iter().map(|webhook| (webhook.number, since(webhook))).collect();
+        sqlx::query(statement::SET_FAILING).bind(row::batch(&rows)?).execute(transaction).await?;
+    }
+    Ok(())
 }
 
 /// Returns the places of the reports that found their delivery as their reporter knew it.

@@ -11,14 +11,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
+use tracing::error;
 
 use super::seal::{SecretRow, open_headers, seal_headers};
 use super::{row, statement};
 use crate::policy::retry::RetrySchedule;
 use crate::policy::state::ParkReason;
 use crate::store::{
-    Key, Registry, Replay, ReplayFilter, StoreError, Tenant, Webhook, WebhookDraft,
+    Key, Registry, Replay, ReplayFilter, StoreError, Tenant, Unreadable, Webhook, WebhookDraft,
 };
+use crate::telemetry::Chain;
 use crate::vault::Vault;
 
 /// The registry, and the last sequence number of each webhook.
@@ -115,6 +117,7 @@ async fn write_webhook(
     let id = draft.id.to_string();
     let secrets = draft.secrets.iter().map(|known| SecretRow::seal(vault, &id, known));
     let secrets: Vec<_> = secrets.collect::<Result<_, _>>()?;
+    let headers = seal_headers(vault, &id, &draft.headers)?;
     let schedule = draft.retry_schedule.as_ref().map(|schedule| schedule.waits());
     let seconds = schedule.map(|waits| waits.iter().map(Duration::as_secs).collect::<Vec<_>>());
     let number = sqlx::query_scalar(statement)
@@ -131,12 +134,13 @@ async fn write_webhook(
         .bind(i64::try_from(draft.timeout.as_millis()).unwrap_or(i64::MAX))
         .bind(seconds.map(|seconds| row::batch(&seconds)).transpose()?)
         .bind(draft.max_in_flight)
-        .bind(row::batch(&seal_headers(vault, &id, &draft.headers)?)?)
+        .bind((!draft.unreadable.headers).then(|| row::batch(&headers)).transpose()?)
         .bind(row::batch(&draft.metadata)?)
-        .bind(row::batch(&secrets)?)
+        .bind((!draft.unreadable.secrets).then(|| row::batch(&secrets)).transpose()?)
         .bind(draft.created_at.as_micros())
         .bind(draft.updated_at.as_micros())
         .bind(draft.deleted_at.map(Timestamp::as_micros))
+        .bind(draft.failing_since.map(Timestamp::as_micros))
         .fetch_one(connection)
         .await?;
     Ok(number)
@@ -210,6 +214,16 @@ fn webhook(found: &SqliteRow, vault: &Vault) -> Result<WebhookDraft, StoreError>
     let schedule: Option<&str> = found.try_get("retry_schedule")?;
     let schedule: Option<Vec<u64>> = schedule.map(|_| json(found, "retry_schedule")).transpose()?;
     let secrets: Vec<SecretRow> = json(found, "secrets")?;
+    let secrets = secrets.iter().map(|row| row.open(vault, &name)).collect::<Result<Vec<_>, _>>();
+    let headers = open_headers(vault, &name, &json(found, "headers")?);
+    let unreadable = Unreadable { secrets: secrets.is_err(), headers: headers.is_err() };
+    for error in secrets.as_ref().err().into_iter().chain(headers.as_ref().err()) {
+        error!(
+            webhook.id = name, error = %Chain(error),
+            "a webhook's secrets cannot be opened, so nothing is sent to it; rotate its secret and \
+             set its headers anew, or restore the database"
+        );
+    }
     let timeout_ms: i64 = found.try_get("timeout_ms")?;
     Ok(WebhookDraft {
         id,
@@ -228,9 +242,11 @@ fn webhook(found: &SqliteRow, vault: &Vault) -> Result<WebhookDraft, StoreError>
             .transpose()
             .map_err(|error| StoreError::Corrupt(error.to_string()))?,
         max_in_flight: found.try_get("max_in_flight")?,
-        headers: open_headers(vault, &name, &json(found, "headers")?)?,
+        headers: headers.unwrap_or_default(),
         metadata: json(found, "metadata")?,
-        secrets: secrets.iter().map(|row| row.open(vault, &name)).collect::<Result<_, _>>()?,
+        secrets: secrets.unwrap_or_default(),
+        unreadable,
+        failing_since: row::optional_time(found, "failing_since")?,
         created_at: row::time(found, "created_at")?,
         updated_at: row::time(found, "updated_at")?,
         deleted_at: row::optional_time(found, "deleted_at")?,

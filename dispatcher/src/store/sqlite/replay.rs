@@ -193,9 +193,8 @@ async fn set(
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
 
-    use bluum_hooks_shared::api::{DeliveryStatus, Ordering, WebhookStatus};
+    use bluum_hooks_shared::api::DeliveryStatus;
     use bluum_hooks_shared::id::{EventId, TenantId, WebhookId};
 
     use super::*;
@@ -210,27 +209,8 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_unix_seconds(1_750_000_000);
 
     fn webhook(tenant: TenantId) -> WebhookDraft {
-        WebhookDraft {
-            id: WebhookId::new(NOW, 1),
-            tenant,
-            livemode: false,
-            name: None,
-            description: None,
-            url: "https://partner.example/".into(),
-            event_type_names: vec!["*".into()],
-            status: WebhookStatus::Active,
-            status_reason: None,
-            ordering: Ordering::Object,
-            timeout: Duration::from_secs(30),
-            retry_schedule: None,
-            max_in_flight: 9,
-            headers: Default::default(),
-            metadata: [].into(),
-            secrets: Vec::new(),
-            created_at: NOW,
-            updated_at: NOW,
-            deleted_at: None,
-        }
+        let draft = WebhookDraft::new(WebhookId::new(NOW, 1), tenant, false, NOW);
+        WebhookDraft { event_type_names: vec!["*".into()], max_in_flight: 9, ..draft }
     }
 
     fn event(tenant: TenantId, seed: u128) -> NewEvent {

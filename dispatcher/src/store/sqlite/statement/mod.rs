@@ -91,12 +91,16 @@ macro_rules! old_deliveries {
     };
 }
 
+mod audit;
 mod queue;
 mod read;
+mod repair;
 mod settings;
 
+pub(super) use audit::*;
 pub(super) use queue::*;
 pub(super) use read::*;
+pub(super) use repair::*;
 pub(super) use settings::*;
 
 /// All statements with their names, for the test that prepares and explains each.
@@ -116,6 +120,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("QUEUED_OF_WEBHOOK", QUEUED_OF_WEBHOOK),
     ("TO_PARK_OF_WEBHOOK", TO_PARK_OF_WEBHOOK),
     ("SET_PROGRESS", SET_PROGRESS),
+    ("SET_FAILING", SET_FAILING),
     ("INSERT_ATTEMPTS", INSERT_ATTEMPTS),
     ("SUCCESSORS", SUCCESSORS),
     ("ABANDONED", ABANDONED),
@@ -157,4 +162,47 @@ pub const ALL: &[(&str, &str)] = &[
     ("SEALING_KEYS", SEALING_KEYS),
     ("SEALED", SEALED),
     ("SET_SEALED", SET_SEALED),
+];
+
+/// Those of the audit and its repair, which read everything once.
+pub const AUDIT: &[(&str, &str)] = &[
+    ("SCHEMA", SCHEMA),
+    ("BOOKS", BOOKS),
+    ("OUTBOX_COUNTS", OUTBOX_COUNTS),
+    ("UNSOUND", UNSOUND),
+    ("MISSING_REFERENCES", MISSING_REFERENCES),
+    ("ROW_NUMBERS", ROW_NUMBERS),
+    ("KEYS_LIKE_NONE", KEYS_LIKE_NONE),
+    ("HOLES", HOLES),
+    ("REPEATED_SEQUENCES", REPEATED_SEQUENCES),
+    ("LAST_SEQUENCES", LAST_SEQUENCES),
+    ("WEBHOOK_SETTINGS", WEBHOOK_SETTINGS),
+    ("ACCEPTED_UNPARKED", ACCEPTED_UNPARKED),
+    ("STATES", STATES),
+    ("COUNTERS", COUNTERS),
+    ("QUEUED_BEHIND_NOBODY", QUEUED_BEHIND_NOBODY),
+    ("TWO_UNDER_WAY", TWO_UNDER_WAY),
+    ("OVERTAKEN", OVERTAKEN),
+    ("LONG_LEASES", LONG_LEASES),
+    ("LATE_DUES", LATE_DUES),
+    ("CROSSED", CROSSED),
+    ("UNCOUNTED_ATTEMPTS", UNCOUNTED_ATTEMPTS),
+    ("UNANSWERED", UNANSWERED),
+    ("ATTEMPTS_LIKE_NONE", ATTEMPTS_LIKE_NONE),
+    ("BODIES", BODIES),
+    ("REPLAYS_LIKE_NONE", REPLAYS_LIKE_NONE),
+    ("REPLAYS_OF_STOPPED", REPLAYS_OF_STOPPED),
+    ("TWO_RELEASES", TWO_RELEASES),
+    ("ANSWERS_LIKE_NONE", ANSWERS_LIKE_NONE),
+    ("DROP_DUE", DROP_DUE),
+    ("NEVER_DUE", NEVER_DUE),
+    ("BACK_IN_LINE", BACK_IN_LINE),
+    ("END_LEASES", END_LEASES),
+    ("DUE_NOW", DUE_NOW),
+    ("RELEASE_QUEUED", RELEASE_QUEUED),
+    ("RAISE_LAST_SEQUENCE", RAISE_LAST_SEQUENCE),
+    ("ADD_ROW_NUMBERS", ADD_ROW_NUMBERS),
+    ("RAISE_ROW_NUMBERS", RAISE_ROW_NUMBERS),
+    ("CANCEL_REPLAYS", CANCEL_REPLAYS),
+    ("CANCEL_RELEASES", CANCEL_RELEASES),
 ];

@@ -120,6 +120,11 @@ SELECT
     row.value ->> 5, row.value ->> 6, row.value ->> 7, row.value ->> 8
 FROM json_each(?1) AS row";
 
+pub(crate) const SET_FAILING: &str = "
+UPDATE webhooks SET failing_since = row.value ->> 1
+FROM json_each(?1) AS row
+WHERE webhooks.number = row.value ->> 0";
+
 /// The first queued delivery behind each of the given (webhook, key) pairs.
 pub(crate) const SUCCESSORS: &str = concat!(
     delivery_with_body!(),

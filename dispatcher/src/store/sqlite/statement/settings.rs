@@ -58,23 +58,27 @@ pub(crate) const WEBHOOKS: &str = "
 SELECT
     number, id, tenant_id, livemode, name, description, url, event_type_names, status,
     status_reason, ordering, timeout_ms, retry_schedule, max_in_flight, headers, metadata, secrets,
-    last_sequence, created_at, updated_at, deleted_at
+    last_sequence, failing_since, created_at, updated_at, deleted_at
 FROM webhooks";
 
 pub(crate) const INSERT_WEBHOOK: &str = "
 INSERT INTO webhooks (
     id, tenant_id, livemode, name, description, url, event_type_names, status, status_reason,
     ordering, timeout_ms, retry_schedule, max_in_flight, headers, metadata, secrets, created_at,
-    updated_at, deleted_at
-) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+    updated_at, deleted_at, failing_since
+) VALUES (
+    ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20
+)
 RETURNING number";
 
-/// In the order of `INSERT_WEBHOOK`; what never changes is compared and not set.
+/// In the order of `INSERT_WEBHOOK`; what never changes is compared and not set. Sealed settings
+/// that cannot be opened stay as they are.
 pub(crate) const UPDATE_WEBHOOK: &str = "
 UPDATE webhooks SET
     name = ?4, description = ?5, url = ?6, event_type_names = ?7, status = ?8, status_reason = ?9,
-    ordering = ?10, timeout_ms = ?11, retry_schedule = ?12, max_in_flight = ?13, headers = ?14,
-    metadata = ?15, secrets = ?16, updated_at = ?18, deleted_at = ?19
+    ordering = ?10, timeout_ms = ?11, retry_schedule = ?12, max_in_flight = ?13,
+    headers = ifnull(?14, headers), metadata = ?15, secrets = ifnull(?16, secrets),
+    updated_at = ?18, deleted_at = ?19, failing_since = ?20
 WHERE id = ?1 AND tenant_id = ?2 AND livemode = ?3 AND created_at = ?17
 RETURNING number";
 
