@@ -35,6 +35,7 @@ impl Replayer {
             running.sort_by_key(|replay| !replay.release);
             if running.is_empty() {
                 tokio::select! {
+                    biased;
                     () = replays.heard() => {}
                     () = clock.sleep_until(clock.now().plus(SAFETY_NET)) => {}
                     () = shutdown.intake_stopped() => {}
@@ -43,6 +44,7 @@ impl Replayer {
             for id in running.into_iter().map(|replay| replay.id) {
                 let rest = self.advance(id).await;
                 tokio::select! {
+                    biased;
                     () = clock.sleep_until(clock.now().plus(rest)) => {}
                     () = shutdown.intake_stopped() => return,
                 }

@@ -70,6 +70,7 @@ impl Retention {
     async fn rest(&self, pause: Duration) {
         let Context { clock, shutdown, .. } = &self.context;
         tokio::select! {
+            biased;
             () = clock.sleep_until(clock.now().plus(pause)) => {}
             () = shutdown.intake_stopped() => {}
         }

@@ -21,6 +21,7 @@ pub mod daemon;
 pub mod hostile;
 pub mod partner;
 pub mod seed;
+pub mod sim;
 pub mod sink;
 pub mod socket;
 pub mod sse;

@@ -35,6 +35,7 @@ pub(super) async fn run(attempts: Attempts) {
             }
         };
         tokio::select! {
+            biased;
             () = context.bell.heard() => {}
             () = context.clock.sleep_until(wake_at) => {}
             () = context.shutdown.intake_stopped() => {}

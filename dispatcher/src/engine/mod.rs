@@ -80,6 +80,7 @@ impl Engine {
         let mut claiming = true;
         loop {
             tokio::select! {
+                biased;
                 next = work.recv() => match next {
                     Some(claimed) => attempts.start(claimed),
                     None => break,

@@ -50,8 +50,10 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
         // First, so that whoever sees the delivery parked sees the webhook disabled.
         disable(engine, &reports).await;
         let Some(recorded) = record(engine, &reports).await else { return };
-        // The claimer may be asleep until later than what is due now: a retry, or a notice.
-        if reports.iter().any(|report| report.after.state.status() != DeliveryStatus::Delivered) {
+        // The claimer may be asleep until later than what is due now: a retry, a notice, or the next
+        // in line, if it was not given this one's slot.
+        let delivered = |report: &Report| report.after.state.status() == DeliveryStatus::Delivered;
+        if !reports.iter().all(|report| delivered(report) && report.hand_on) {
             engine.context.bell.ring();
         }
         if reports.iter().any(|report| report.notice.is_some()) {

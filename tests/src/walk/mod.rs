@@ -3,7 +3,7 @@
 //! Both get the same operations; after each the answers are compared, and every now and then all
 //! that is stored. The seed decides everything, so it brings a failure back.
 
-mod dice;
+pub(crate) mod dice;
 mod edit;
 mod law;
 mod op;
