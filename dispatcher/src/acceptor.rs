@@ -7,6 +7,9 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use crate::context::Context;
+use crate::crash_point;
+use crate::faults::Fault;
+use crate::metrics::Commit;
 use crate::store::{NewAnswer, NewEvent, StoreError, Work};
 use crate::telemetry::Chain;
 
@@ -21,6 +24,9 @@ pub enum AcceptFailed {
     /// Our fault; asking again may help.
     #[error("the events could not be stored; nothing was accepted")]
     NotStored,
+    /// So would be all others now.
+    #[error("nothing can be stored now; nothing was accepted")]
+    Outage,
     /// The idempotency key has an answer already.
     #[error("the idempotency key was used before")]
     KeyUsed,
@@ -85,8 +91,8 @@ impl Committer {
         }
     }
 
-    /// One commit for all. If the database refuses, one for each: a request that cannot be stored
-    /// takes no neighbour with it.
+    /// One commit for all. If the database refuses that, and not everything, one for each: what
+    /// cannot be stored takes no neighbour with it.
     async fn commit(&self, group: Vec<Request>) {
         let mut events = Vec::new();
         let mut answers = Vec::new();
@@ -103,7 +109,9 @@ impl Committer {
             let own_events = split(&mut events, count);
             let own_answers = split(&mut answers, usize::from(kept));
             let outcome = match together {
-                Err(_) if !alone => self.accept(own_events, own_answers).await,
+                Err(AcceptFailed::NotStored | AcceptFailed::KeyUsed) if !alone => {
+                    self.accept(own_events, own_answers).await
+                }
                 outcome => outcome,
             };
             // A caller that went away has its events accepted all the same.
@@ -112,20 +120,32 @@ impl Committer {
     }
 
     async fn accept(&self, events: &[NewEvent], answers: &[NewAnswer]) -> Result<(), AcceptFailed> {
-        let Context { store, slots, clock, .. } = &self.context;
-        let accepted = match store.accept(events, answers, slots, clock.now()).await {
+        let Context { store, slots, clock, metrics, .. } = &self.context;
+        let began = clock.monotonic();
+        let accepted = store.accept(events, answers, slots, clock.now()).await;
+        metrics.committed(Commit::Accept, clock.monotonic().saturating_sub(began));
+        let accepted = match accepted {
             Ok(accepted) => accepted,
             Err(StoreError::KeyUsed) => return Err(AcceptFailed::KeyUsed),
+            // The store tells of it, once.
+            Err(failure) if failure.outage().is_some() => {
+                metrics.fault(Fault::Database);
+                return Err(AcceptFailed::Outage);
+            }
             Err(failure) => {
+                metrics.fault(Fault::Database);
                 error!(error = %Chain(&failure), events = events.len(), "events not accepted");
                 return Err(AcceptFailed::NotStored);
             }
         };
+        metrics.accepted(events.len());
+        crash_point::reach("accept.settled");
         self.context.arrivals.tell();
         for work in accepted.work {
             // If the engine is gone, the next start finds the delivery.
             let _ = self.work.send(work);
         }
+        crash_point::reach("accept.handed_over");
         if accepted.left_waiting {
             self.context.bell.ring();
         }

@@ -7,6 +7,7 @@ use bluum_hooks_shared::time::Timestamp;
 use crate::bell::{Arrivals, Bell};
 use crate::clock::Clock;
 use crate::faults::Faults;
+use crate::metrics::Metrics;
 use crate::random::Random;
 use crate::shutdown::Shutdown;
 use crate::slots::Slots;
@@ -20,6 +21,7 @@ pub struct Context {
     pub random: Arc<dyn Random>,
     pub slots: Slots,
     pub faults: Faults,
+    pub metrics: Metrics,
     /// Heard by the claimer.
     pub bell: Bell,
     /// Heard by the replayer.
@@ -70,6 +72,7 @@ impl Context {
             random,
             slots: Slots::new(slots, bell.clone()),
             faults: Faults::default(),
+            metrics: Metrics::default(),
             bell,
             replays: Bell::default(),
             arrivals: Arrivals::default(),

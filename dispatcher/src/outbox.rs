@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tracing::{error, warn};
 
 use crate::context::Context;
+use crate::crash_point;
 use crate::publish::{self, Addressee, Publication};
 use crate::random::Random;
 use crate::store::{NewEvent, OutboxRow, Registry, StoreError, Work};
@@ -102,10 +103,12 @@ impl Outbox {
             let read = move |row: &OutboxRow| read(row, &registry, now, &*random);
             let drained =
                 self.context.store.drain_outbox(BATCH, &read, &self.context.slots, now).await?;
+            self.context.metrics.accepted(drained.taken - drained.rejected);
             self.context.arrivals.tell();
             for work in drained.accepted.work {
                 let _ = self.work.send(work);
             }
+            crash_point::reach("outbox.handed_over");
             if drained.accepted.left_waiting {
                 self.context.bell.ring();
             }

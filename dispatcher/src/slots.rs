@@ -170,6 +170,11 @@ impl Slots {
         taken.of_webhook.iter().filter(|(_, lane)| lane.backlog).map(|(&id, _)| id).collect()
     }
 
+    /// Requests that may be under way.
+    pub fn total(&self) -> usize {
+        self.shared.total
+    }
+
     /// Requests under way.
     pub fn in_flight(&self) -> usize {
         self.shared.lock().total

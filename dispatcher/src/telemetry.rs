@@ -35,6 +35,8 @@ pub fn start(json: bool, default_filter: &str) {
     let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new(default_filter));
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // The alternative is a panic, where the logs go to a full disk.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     // A second call, as in a test that starts two daemons, changes nothing.

@@ -205,3 +205,9 @@ CREATE TABLE outbox_rejected (
     reason          TEXT    NOT NULL,
     rejected_at     INTEGER NOT NULL
 );
+
+-- What is written to see whether a disk that was full takes writes again.
+CREATE TABLE probe (
+    number  INTEGER NOT NULL PRIMARY KEY CHECK (number = 1),
+    filling BLOB    NOT NULL
+) STRICT;

@@ -15,10 +15,19 @@ use crate::wait;
 /// How long any command but `serve` may take.
 const DEADLINE: Duration = Duration::from_secs(120);
 
+const DISPATCHER: [&str; 2] = ["--package", "bluum-hooks-dispatcher"];
+
 /// The binary, up to date with the source, in the profile and target folder of the test itself.
 pub fn path() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| build(workspace(), "bluum-hooks-dispatcher", "bluum-hooks"))
+    PATH.get_or_init(|| build(workspace(), "bluum-hooks", &DISPATCHER))
+}
+
+/// The binary that dies at the crash point it is told.
+pub fn crashing() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    let arguments = [&DISPATCHER[..], &["--features", "crash-points"]].concat();
+    PATH.get_or_init(|| build(workspace(), "bluum-hooks-crashing", &arguments))
 }
 
 /// The folder of the workspace.
@@ -35,7 +44,7 @@ pub fn folder() -> PathBuf {
 }
 
 /// Builds a binary of a workspace, in the profile and target folder of the test itself.
-pub fn build(workspace: &Path, package: &str, name: &str) -> PathBuf {
+pub fn build(workspace: &Path, name: &str, arguments: &[&str]) -> PathBuf {
     let folder = folder();
     let profile = match folder.file_name().unwrap().to_str().unwrap() {
         "debug" => "dev",
@@ -50,7 +59,8 @@ pub fn build(workspace: &Path, package: &str, name: &str) -> PathBuf {
         }
     }
     let built = cargo
-        .args(["build", "--quiet", "--package", package, "--bin", name])
+        .args(["build", "--quiet", "--bin", name])
+        .args(arguments)
         .args(["--profile", profile, "--target-dir"])
         .arg(folder.parent().unwrap())
         .current_dir(workspace)
@@ -61,7 +71,16 @@ pub fn build(workspace: &Path, package: &str, name: &str) -> PathBuf {
 
 /// The binary with these arguments, and none of the settings of the surrounding shell.
 pub fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(path());
+    command_of(path(), arguments)
+}
+
+/// [`command`] of the binary that dies at the crash point it is told.
+pub fn crashing_command(arguments: &[&str]) -> Command {
+    command_of(crashing(), arguments)
+}
+
+fn command_of(path: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(path);
     command.args(arguments).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("BLUUM_") {

@@ -247,5 +247,10 @@ pub const OF_DELIVERIES: &[Breakage] = &[
         "has neither a status nor an error",
         "UPDATE attempts SET status = NULL, error = NULL WHERE status = 500",
     ),
-    breakage(&["delivered"], "last answer 500", "UPDATE attempts SET status = 500"),
+    breakage(
+        &["attempt"],
+        "is timeout with the status 200",
+        "UPDATE attempts SET outcome = 'timeout' WHERE status = 200",
+    ),
+    breakage(&["delivered", "attempt"], "last answer 500", "UPDATE attempts SET status = 500"),
 ];

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -15,6 +16,8 @@ use crate::wait;
 
 /// Where a daemon's stderr goes, beside its database.
 const LOG: &str = "log";
+
+const SERVE: &[&str] = &["serve", "--listen", "127.0.0.1:0"];
 
 /// How many lines of the log a failing test prints.
 const LOG_LINES: usize = 200;
@@ -67,15 +70,43 @@ impl Daemon {
 
     /// Serves the same database again, on a new port; kills what still runs.
     pub fn restart(&mut self) {
+        let command = self.serving(binary::command(SERVE));
+        let (process, line) = first_line(command, self.folder.path());
+        self.runs(process, &line);
+    }
+
+    /// Serves the same database again as [`restart`](Self::restart) does, by the binary with crash
+    /// points, and with these environment variables. The error says how it died before it served.
+    pub fn restart_to_crash(&mut self, variables: &[(&str, &str)]) -> Result<(), String> {
+        let mut command = self.serving(binary::crashing_command(SERVE));
+        command.envs(variables.iter().copied());
+        let (process, line) = first_line_or_end(command, self.folder.path())?;
+        self.runs(process, &line);
+        Ok(())
+    }
+
+    /// Waits until the process has ended by itself, for so long; `None` if it has not.
+    pub async fn ended_within(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let process = self.process.as_mut().expect("a running daemon");
+        let ended = wait::until("the daemon to end", async || {
+            process.0.try_wait().unwrap().ok_or("it runs")
+        });
+        wait::within(limit, ended).await
+    }
+
+    /// Ends the process that runs, and gives the command for the next.
+    fn serving(&mut self, mut command: Command) -> Command {
         self.kill();
-        let mut command = binary::command(&["serve", "--listen", "127.0.0.1:0"]);
         command.args(["--database", &self.url()]);
         command.args(&self.options);
         // Tests ask often what has become of something. Variables, so that options can say more.
         command
             .envs(["SANDBOX", "LIVE"].map(|mode| (format!("BLUUM_HOOKS_RATE_LIMIT_{mode}"), "0")));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        let (process, line) = first_line(command, self.folder.path());
+        command
+    }
+
+    fn runs(&mut self, process: Ending, line: &str) {
         let address = line.strip_prefix("listening on ");
         self.base = address.unwrap_or_else(|| panic!("serve began with '{line}'")).to_owned();
         self.process = Some(process);
@@ -224,7 +255,12 @@ pub fn open_files(_: &Daemon) -> usize {
 
 /// Starts a command that keeps running, and waits for the first line on its stdout. Its stderr is
 /// appended to a file of the folder.
-pub fn first_line(mut command: Command, folder: &Path) -> (Ending, String) {
+pub fn first_line(command: Command, folder: &Path) -> (Ending, String) {
+    first_line_or_end(command, folder).unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// [`first_line`] of a command that may end before; then the error says how.
+fn first_line_or_end(mut command: Command, folder: &Path) -> Result<(Ending, String), String> {
     let (stdout, log) = (folder.join("stdout"), folder.join(LOG));
     let stderr = OpenOptions::new().create(true).append(true).open(&log).unwrap();
     command.stdout(File::create(&stdout).unwrap()).stderr(stderr);
@@ -233,13 +269,15 @@ pub fn first_line(mut command: Command, folder: &Path) -> (Ending, String) {
         let ended = process.0.try_wait().unwrap();
         let text = std::fs::read_to_string(&stdout).unwrap();
         if let Some((line, _)) = text.split_once('\n') {
-            return Ok(line.to_owned());
+            return Ok(Ok(line.to_owned()));
         }
         let log = std::fs::read_to_string(&log).unwrap();
-        assert!(ended.is_none(), "{command:?} ended, {ended:?}:\n{text}\n{log}");
+        if let Some(ended) = ended {
+            return Ok(Err(format!("{command:?} ended, {ended}:\n{text}\n{log}")));
+        }
         Err(format!("'{text}' on stdout, on stderr:\n{log}"))
     });
-    (process, line)
+    line.map(|line| (process, line))
 }
 
 /// A daemon that the tests of one file share; it ends with the last test that holds it.

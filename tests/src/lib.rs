@@ -16,6 +16,7 @@ pub mod client;
 pub mod clockwork;
 pub mod compare;
 pub mod conformance;
+pub mod crash;
 pub mod crowd;
 pub mod daemon;
 pub mod hostile;

@@ -2,12 +2,13 @@
 //! in flight arrives twice.
 #![expect(clippy::unwrap_used, reason = "a helper of tests stops where it cannot go on")]
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bluum_hooks_tests::client::{Call, Client, Credentials, text};
 use bluum_hooks_tests::compare;
+use bluum_hooks_tests::crash::{Door, books};
 use bluum_hooks_tests::daemon::Daemon;
 use bluum_hooks_tests::partner::{Partner, Webhook};
 use bluum_hooks_tests::seed::{self, Chance};
@@ -25,14 +26,6 @@ const MAX_IN_FLIGHT: usize = 8;
 const NAMES: [&str; 3] = ["order.accepted", "order.partially_filled", "order.filled"];
 /// How long all that was accepted may take to arrive once the kills are over.
 const CATCH_UP: Duration = Duration::from_secs(120);
-
-/// Where publishers find the daemon.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Door {
-    Open(String),
-    Shut,
-    Ended,
-}
 
 /// The ids of the events that were answered 202.
 type Accepted = Arc<Mutex<Vec<String>>>;
@@ -136,31 +129,6 @@ async fn check_deliveries(partner: &Partner, webhook: &Webhook) -> usize {
     deliveries.len()
 }
 
-/// Each event has one number and each number one event, on whichever attempt; none is missing.
-fn check_sequences(requests: &[Request], owed: usize) {
-    let pairs: BTreeSet<(u64, &str)> =
-        requests.iter().map(|request| (request.sequence(), request.event_id())).collect();
-    let numbers: Vec<u64> = pairs.iter().map(|(number, _)| *number).collect();
-    let expected: Vec<u64> = (1..).take(owed).collect();
-    compare::same("webhook-sequence, each with its event", &numbers, &expected);
-    let events: HashSet<&str> = pairs.iter().map(|(_, event)| *event).collect();
-    assert_eq!(events.len(), pairs.len(), "an event came with two numbers");
-}
-
-/// First arrivals of the events of one object come in the order in which they were published.
-fn check_order(requests: &[Request]) {
-    let mut last: HashMap<String, i64> = HashMap::new();
-    let mut seen = HashSet::new();
-    for request in requests {
-        if seen.insert(request.event_id()) {
-            let data = &request.json()["data"];
-            let n = data["n"].as_i64().unwrap();
-            let before = last.insert(data["id"].to_string(), n).unwrap_or(-1);
-            assert!(before < n, "of one object, n = {before} came before {request:?}");
-        }
-    }
-}
-
 /// A repeat is an event in flight at a kill: seen before the daemon was back, seen again after the
 /// kill. There are at most as many as were allowed in flight.
 fn check_repeats(requests: &[Request], outages: &[Outage]) -> usize {
@@ -212,8 +180,8 @@ async fn nothing_accepted_is_lost_over_ten_kills() {
         until_arrived(&sink, path, events).await;
         let owed = check_deliveries(&partner, webhook).await;
         let requests = until_arrived(&sink, path, events).await;
-        check_sequences(&requests, owed);
-        check_order(&requests);
+        books::numbered_without_a_hole(&requests, owed);
+        books::in_order(&requests);
         let repeats = check_repeats(&requests, &outages);
         println!("{path}: {} accepted, {owed} owed, {repeats} repeats", events.len());
     }

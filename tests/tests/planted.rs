@@ -26,7 +26,7 @@ fn found(sim: &Path, bug: usize, worlds: u32) -> Option<String> {
 fn every_planted_bug_is_found() {
     let copy = binary::folder().join("planted-bugs");
     plant_all(&copy).unwrap();
-    let sim = binary::build(&copy, "bluum-hooks-tests", "sim");
+    let sim = binary::build(&copy, "sim", &["--package", "bluum-hooks-tests"]);
     let mut missed = Vec::new();
     for (number, bug) in BUGS.iter().enumerate() {
         let found = found(&sim, number, WORLDS);

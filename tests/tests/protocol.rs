@@ -7,9 +7,10 @@ use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
 /// What can be asked for, and by which methods.
-const ROUTES: [(&str, &str); 11] = [
+const ROUTES: [(&str, &str); 12] = [
     ("/healthz", "GET,HEAD"),
     ("/readyz", "GET,HEAD"),
+    ("/metrics", "GET,HEAD"),
     ("/v1/events", "GET,HEAD,POST"),
     ("/v1/events/batch", "POST"),
     ("/v1/webhooks", "GET,HEAD,POST"),

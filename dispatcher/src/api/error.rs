@@ -31,6 +31,10 @@ impl From<StoreError> for ApiError {
                 let message = "What is there does not allow this, or not any more; look again.";
                 Self(Invalid::request(ErrorCode::StateConflict, message))
             }
+            cause if cause.outage().is_some() => {
+                let message = "Nothing can be stored now, and nothing was done. Try again.";
+                Self(Invalid::request(ErrorCode::Unavailable, message))
+            }
             cause => Self::internal(&cause),
         }
     }

@@ -103,6 +103,7 @@ pub fn router(api: Arc<Api>) -> Router {
     let (open, open_description) = OpenApiRouter::new()
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
         .routes(routes!(openapi::show))
         .split_for_parts();
     let document = Document::new(keyed_description, open_description);

@@ -40,6 +40,7 @@ pub(super) struct Daemon {
     /// If the database was new: its keys, to be shown once.
     pub(super) credentials: Option<Credentials>,
     context: Context,
+    store: Arc<SqliteStore>,
     tasks: JoinSet<()>,
 }
 
@@ -62,7 +63,8 @@ impl Daemon {
         // Last, because the keys are shown once and only if all goes well.
         let credentials = init::if_new(&store, clock.now(), &*random).await?;
 
-        let context = Context::new(Arc::new(store), clock, random, config.max_in_flight);
+        let store = Arc::new(store);
+        let context = Context::new(store.clone(), clock, random, config.max_in_flight);
         let mut tasks = JoinSet::new();
         let (work, handed_over) = mpsc::unbounded_channel();
         let engine = Engine {
@@ -89,11 +91,22 @@ impl Daemon {
             streams: Streams::default(),
         };
         tasks.spawn(api::server::serve(listener, Arc::new(api)));
-        Ok(Self { address, credentials, context, tasks })
+        Ok(Self { address, credentials, context, store, tasks })
     }
 
-    /// Stops in three stages: intake at once, the rest after `grace` or when `hurry` resolves.
+    /// Stops in three stages: intake at once, the rest after `grace` or when `hurry` resolves. Then
+    /// everything is in the one file.
     pub(super) async fn stop(mut self, grace: Duration, hurry: impl Future<Output = ()>) {
+        self.finish(grace, hurry).await;
+        let Self { context, store, .. } = self;
+        drop(context);
+        // Who else still held it would be a task that has not heard of the end yet.
+        if let Some(store) = Arc::into_inner(store) {
+            store.close().await;
+        }
+    }
+
+    async fn finish(&mut self, grace: Duration, hurry: impl Future<Output = ()>) {
         let Context { clock, shutdown, .. } = &self.context;
         shutdown.stop_intake();
         let finished = async {

@@ -86,7 +86,8 @@ impl From<OpenError> for Failure {
                     "this file is something else: choose another --database"
                 }
                 _ => {
-                    "check that the folder exists and may be written, or choose another --database"
+                    "check that the folder exists, and that it and the files of the database may \
+                     be written, or choose another --database"
                 }
             },
             OpenError::NoKey { sealed_with, .. } if sealed_with.is_empty() => {

@@ -37,7 +37,14 @@ pub(super) async fn run(args: &ServeArgs, printer: Printer) -> Result<(), Failur
 struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    /// Held: a file that may not grow is then an error like a full disk, and not the end.
+    #[cfg(unix)]
+    _file_size: tokio::signal::unix::Signal,
 }
+
+/// SIGXFSZ, the same wherever it exists.
+#[cfg(unix)]
+const FILE_SIZE: i32 = 25;
 
 impl Signals {
     fn new() -> Result<Self, Failure> {
@@ -46,6 +53,9 @@ impl Signals {
         Ok(Self {
             #[cfg(unix)]
             terminate: signal(SignalKind::terminate())
+                .map_err(|error| Failure::unexpected(&error))?,
+            #[cfg(unix)]
+            _file_size: signal(SignalKind::from_raw(FILE_SIZE))
                 .map_err(|error| Failure::unexpected(&error))?,
         })
     }

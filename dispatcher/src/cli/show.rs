@@ -7,8 +7,8 @@ use bluum_hooks_receiver::Event;
 use bluum_hooks_shared::api::{Delivery, List, Webhook};
 use bluum_hooks_shared::id::{DeliveryId, EventId};
 use bluum_hooks_shared::time::Timestamp;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use self::explain::{Absent, Explanation};
@@ -33,7 +33,17 @@ struct Seen {
     owed: Vec<Owed>,
     /// Webhooks of the same tenant and mode, without a delivery of it.
     others: Vec<Webhook>,
+    /// What is wrong with the daemon itself.
+    faults: Vec<Fault>,
     now: Timestamp,
+}
+
+/// As `/readyz` tells it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Fault {
+    fault: String,
+    since: Timestamp,
+    detail: String,
 }
 
 /// A delivery with what explains it.
@@ -53,6 +63,8 @@ struct Json<'a> {
     deliveries: Vec<JsonDelivery<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     not_sent_to: Option<Vec<Absent>>,
+    #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
+    faults: &'a [Fault],
 }
 
 #[derive(Serialize)]
@@ -90,6 +102,7 @@ pub(super) async fn run(
         raw: String::from_utf8_lossy(&answer).into_owned(),
         owed: Vec::new(),
         others: webhooks.clone(),
+        faults: if why { faults(client).await } else { Vec::new() },
         now: SystemClock::new().now(),
     };
     if id != event {
@@ -119,6 +132,7 @@ impl Seen {
             event,
             deliveries: deliveries.collect(),
             not_sent_to: why.then(|| explain::absent(self)),
+            faults: &self.faults,
         }
     }
 }
@@ -130,6 +144,16 @@ async fn get<T: DeserializeOwned>(
 ) -> Result<T, Failure> {
     let answer = client.get(&query::item(collection, id)).await?;
     Ok(client.read(&answer)?)
+}
+
+/// The faults that stand; none, if that cannot be asked.
+async fn faults(client: &Client) -> Vec<Fault> {
+    #[derive(Deserialize)]
+    struct Ready {
+        faults: Vec<Fault>,
+    }
+    let ready = client.get("/readyz").await.and_then(|answer| client.read::<Ready>(&answer));
+    ready.map_or_else(|_| Vec::new(), |ready| ready.faults)
 }
 
 /// The deliveries of an event, with their attempts where these are to be explained.

@@ -13,6 +13,7 @@ use tracing::{debug, error, info, warn};
 
 use super::Engine;
 use crate::context::Context;
+use crate::crash_point;
 use crate::faults::Fault;
 use crate::notice;
 use crate::policy::judge::{Verdict, judge};
@@ -40,6 +41,7 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
     let began = engine.context.clock.monotonic();
     let id = AttemptId::new(started_at, engine.context.random.bits());
     let request = sign(&claimed, id, started_at);
+    crash_point::reach("send.signed");
     let outcome = tokio::select! {
         biased;
         () = engine.context.shutdown.abandoned() => None,
@@ -48,6 +50,7 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
     let Some(outcome) = outcome else {
         return decide(engine, claimed, Input::GivenBack, None);
     };
+    crash_point::reach("send.answered");
     let ended = engine.context.clock.monotonic();
     let duration = ended.saturating_sub(began);
     learn(engine, &claimed, &outcome, began, ended);
@@ -59,6 +62,7 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
         verdict => verdict,
     };
     let attempt = describe(id, started_at, duration, outcome);
+    engine.context.metrics.attempted(attempt.outcome, duration);
     decide(engine, claimed, Input::Attempted(verdict), Some(attempt))
 }
 
@@ -78,14 +82,16 @@ fn learn(
     began: Duration,
     ended: Duration,
 ) {
-    let Context { slots, faults, clock, .. } = &engine.context;
-    if let Err(SendError::Ours(fault, detail)) = outcome
-        && faults.met(*fault, detail, clock.now())
-    {
-        error!(
-            fault = fault.as_str(),
-            detail, "a fault of our own keeps deliveries from being sent; no failure is counted"
-        );
+    let Context { slots, faults, metrics, clock, .. } = &engine.context;
+    if let Err(SendError::Ours(fault, detail)) = outcome {
+        metrics.fault(*fault);
+        if faults.met(*fault, detail, clock.now()) {
+            error!(
+                fault = fault.as_str(),
+                detail,
+                "a fault of our own keeps deliveries from being sent; no failure is counted"
+            );
+        }
     }
     let sign = match outcome {
         Ok(_) => Some(Sign::Answer),

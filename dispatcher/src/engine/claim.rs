@@ -1,10 +1,13 @@
 //! The claimer: looks for what is due, woken by a bell and by a timer.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tracing::error;
 
 use super::Attempts;
+use crate::crash_point;
+use crate::faults::Fault;
 use crate::telemetry::Chain;
 
 /// How many deliveries of one webhook are claimed before the others have had their turn.
@@ -19,6 +22,13 @@ pub(super) async fn run(attempts: Attempts) {
     while !context.shutdown.is_intake_stopped() {
         let (now, monotonic) = (context.clock.now(), context.clock.monotonic());
         let pause_ends = context.slots.end_pauses(monotonic);
+        if attempts.unrecorded.load(Ordering::Acquire) {
+            tokio::select! {
+                () = context.clock.sleep_until(now.plus(AFTER_ERROR)) => {}
+                () = context.shutdown.intake_stopped() => {}
+            }
+            continue;
+        }
         let wake_at = match context.store.claim_due(PER_WEBHOOK, &context.slots, now).await {
             Ok(due) if due.work.is_empty() => {
                 let pause_ends = pause_ends.map(|end| now.plus(end.saturating_sub(monotonic)));
@@ -27,9 +37,11 @@ pub(super) async fn run(attempts: Attempts) {
             }
             Ok(due) => {
                 due.work.into_iter().for_each(|work| attempts.start(work));
+                crash_point::reach("claim.handed_over");
                 continue;
             }
             Err(failure) => {
+                context.metrics.fault(Fault::Database);
                 error!(error = %Chain(&failure), "cannot claim deliveries; trying again");
                 now.plus(AFTER_ERROR)
             }

@@ -15,6 +15,7 @@ mod claim;
 mod record;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -22,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use tracing::error;
 
 use crate::context::Context;
+use crate::crash_point;
 use crate::policy::retry::RetrySchedule;
 use crate::slots::Slot;
 use crate::store::{Report, Webhook, Work};
@@ -50,15 +52,22 @@ struct Attempts {
     engine: Engine,
     outcomes: mpsc::UnboundedSender<Outcome>,
     tasks: TaskTracker,
+    unrecorded: Unrecorded,
 }
+
+/// Set while there are outcomes that the database did not take. Nothing is claimed meanwhile: if
+/// that lasts longer than their leases, it would be what they are about.
+type Unrecorded = Arc<AtomicBool>;
 
 impl Attempts {
     fn start(&self, work: Work) {
+        self.engine.context.metrics.claimed();
         let engine = self.engine.clone();
         let outcomes = self.outcomes.clone();
         self.tasks.spawn(async move {
             let Work { claimed, slot } = work;
             let report = attempt::attempt(&engine, claimed).await;
+            crash_point::reach("send.decided");
             // The recorder outlives every attempt; were it gone, the lease would run out.
             let _ = outcomes.send(Outcome { report, slot });
         });
@@ -74,7 +83,12 @@ impl Engine {
     pub async fn run(self, mut work: mpsc::UnboundedReceiver<Work>) {
         let (outcomes, inbox) = mpsc::unbounded_channel();
         let shutdown = self.context.shutdown.clone();
-        let attempts = Attempts { engine: self, outcomes, tasks: TaskTracker::new() };
+        let attempts = Attempts {
+            engine: self,
+            outcomes,
+            tasks: TaskTracker::new(),
+            unrecorded: Unrecorded::default(),
+        };
         let mut recorder = tokio::spawn(record::run(attempts.downgrade(), inbox));
         let mut claimer = tokio::spawn(claim::run(attempts.clone()));
         let mut claiming = true;
@@ -117,12 +131,13 @@ struct WeakAttempts {
     engine: Engine,
     outcomes: mpsc::WeakUnboundedSender<Outcome>,
     tasks: TaskTracker,
+    unrecorded: Unrecorded,
 }
 
 impl Attempts {
     fn downgrade(&self) -> WeakAttempts {
-        let Self { engine, outcomes, tasks } = self.clone();
-        WeakAttempts { engine, outcomes: outcomes.downgrade(), tasks }
+        let Self { engine, outcomes, tasks, unrecorded } = self.clone();
+        WeakAttempts { engine, outcomes: outcomes.downgrade(), tasks, unrecorded }
     }
 }
 
@@ -133,7 +148,8 @@ impl WeakAttempts {
             return None;
         }
         let outcomes = self.outcomes.upgrade()?;
-        Some(Attempts { engine: self.engine.clone(), outcomes, tasks: self.tasks.clone() })
+        let (engine, tasks) = (self.engine.clone(), self.tasks.clone());
+        Some(Attempts { engine, outcomes, tasks, unrecorded: Arc::clone(&self.unrecorded) })
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bluum_hooks_shared::api::{DeliveryStatus, WebhookStatus};
@@ -14,6 +15,9 @@ use tracing::{error, warn};
 
 use super::{Engine, Outcome, WeakAttempts};
 use crate::context::Context;
+use crate::crash_point;
+use crate::faults::Fault;
+use crate::metrics::Commit;
 use crate::notice;
 use crate::policy::state::{Input, ParkReason, State, step};
 use crate::slots::Slot;
@@ -35,6 +39,9 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
     let mut pending: Vec<Outcome> = Vec::new();
     loop {
         if pending.is_empty() {
+            if inbox.is_empty() {
+                attempts.unrecorded.store(false, Ordering::Release);
+            }
             match inbox.recv().await {
                 Some(outcome) => pending.push(outcome),
                 None => return,
@@ -49,7 +56,7 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
             pending.drain(..).map(|outcome| (outcome.report, outcome.slot)).unzip();
         // First, so that whoever sees the delivery parked sees the webhook disabled.
         disable(engine, &reports).await;
-        let Some(recorded) = record(engine, &reports).await else { return };
+        let Some(recorded) = record(&attempts, &reports).await else { return };
         // The claimer may be asleep until later than what is due now: a retry, a notice, or the
         // next in line, if it was not given this one's slot.
         let delivered = |report: &Report| report.after.state.status() == DeliveryStatus::Delivered;
@@ -60,13 +67,17 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
             engine.context.arrivals.tell();
         }
         for ((report, recorded), slot) in reports.iter().zip(recorded).zip(slots) {
+            count(engine, report, recorded.as_ref());
             match recorded {
-                Recorded::Applied { successor: None } => {}
-                Recorded::Applied { successor: Some(claimed) } => match attempts.upgrade() {
-                    Some(running) => running.start(Work { claimed, slot }),
+                None | Some(Recorded::Applied { successor: None }) => {}
+                Some(Recorded::Applied { successor: Some(claimed) }) => match attempts.upgrade() {
+                    Some(running) => {
+                        running.start(Work { claimed, slot });
+                        crash_point::reach("record.handed_on");
+                    }
                     None => pending.push(give_back(engine, claimed, slot)),
                 },
-                Recorded::Stale => warn!(
+                Some(Recorded::Stale) => warn!(
                     delivery.id = %report.claimed.id, claim = report.claimed.progress.claim,
                     "an answer came after the lease had run out; not recorded"
                 ),
@@ -75,17 +86,64 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
     }
 }
 
-/// Tries until the database takes it. `None` if it does not before the process must end: then the
-/// deliveries are as if the process had died.
-async fn record(engine: &Engine, reports: &[Report]) -> Option<Vec<Recorded>> {
-    loop {
-        let now = engine.context.clock.now();
-        match engine.context.store.record(reports, now).await {
-            Ok(recorded) => return Some(recorded),
-            Err(failure) => error!(
-                error = %Chain(&failure), reports = reports.len(), "cannot record; trying again"
-            ),
+/// What nobody but the database knows until now.
+fn count(engine: &Engine, report: &Report, recorded: Option<&Recorded>) {
+    let metrics = &engine.context.metrics;
+    match recorded {
+        Some(Recorded::Applied { .. }) => metrics.recorded(&report.after),
+        Some(Recorded::Stale) => metrics.stale(),
+        None => {}
+    }
+}
+
+/// Records all of them together. If the database refuses that, each alone, so that one that it will
+/// never take holds up no other; for that one there is `None`, and its lease will run out.
+///
+/// `None` in all if the process must end before: then the deliveries are as if it had died.
+async fn record(attempts: &WeakAttempts, reports: &[Report]) -> Option<Vec<Option<Recorded>>> {
+    if let Ok(recorded) = persist(attempts, reports).await? {
+        return Some(recorded.into_iter().map(Some).collect());
+    }
+    let mut all = Vec::with_capacity(reports.len());
+    for report in reports {
+        match persist(attempts, std::slice::from_ref(report)).await? {
+            Ok(recorded) => all.extend(recorded.into_iter().map(Some)),
+            Err(failure) => {
+                error!(
+                    delivery.id = %report.claimed.id, error = %Chain(&failure),
+                    "the database refuses what came of a delivery, which will be made again when \
+                     its lease has run out; please report this"
+                );
+                all.push(None);
+            }
         }
+    }
+    Some(all)
+}
+
+/// Tries until the database takes or refuses these reports: an outage is waited for. `None` if it
+/// lasts until the process must end.
+async fn persist(
+    attempts: &WeakAttempts,
+    reports: &[Report],
+) -> Option<Result<Vec<Recorded>, StoreError>> {
+    let engine = &attempts.engine;
+    let Context { store, clock, metrics, .. } = &engine.context;
+    loop {
+        let (now, began) = (clock.now(), clock.monotonic());
+        let recorded = store.record(reports, now).await;
+        metrics.committed(Commit::Record, clock.monotonic().saturating_sub(began));
+        match recorded {
+            Err(failure) if failure.outage().is_some() => {
+                metrics.fault(Fault::Database);
+                error!(
+                    error = %Chain(&failure), reports = reports.len(),
+                    "cannot record; trying again"
+                );
+            }
+            decided => return Some(decided),
+        }
+        attempts.unrecorded.store(true, Ordering::Release);
         tokio::select! {
             biased;
             () = engine.context.shutdown.abandoned() => return None,
@@ -146,7 +204,10 @@ async fn disable_for(engine: &Engine, webhook: &Webhook, reason: &'static str) {
         Some(notice::status_changed(WebhookStatus::Active, settings, now, &*random))
     });
     match engine.context.change(Change::EditWebhook(id, disable), None, now).await {
-        Ok(_) => warn!(webhook.id = %id, reason, "disabled a webhook"),
+        Ok(_) => {
+            crash_point::reach("record.disabled");
+            warn!(webhook.id = %id, reason, "disabled a webhook");
+        }
         Err(StoreError::Declined) => {}
         Err(failure) => {
             error!(webhook.id = %id, error = %Chain(&failure), "cannot disable the webhook");

@@ -8,6 +8,7 @@
 mod change;
 mod failing;
 pub mod memory;
+mod outage;
 mod plan;
 mod registry;
 mod replay;
@@ -26,6 +27,7 @@ use bluum_hooks_shared::time::Timestamp;
 
 pub use bluum_hooks_shared::api::ReplayStatus;
 pub use change::{Change, Edit, Edited};
+pub use outage::Outage;
 pub use registry::Registry;
 pub use replay::{Advanced, Replay, ReplayFilter};
 pub use types::*;
@@ -50,6 +52,9 @@ pub enum StoreError {
     /// The database answered with an error; trying again may help.
     #[error("the database refused")]
     Database(#[from] sqlx::Error),
+    /// Writes are refused, whatever they are; [`StoreError::outage`] says this of other errors too.
+    #[error("{0}")]
+    Outage(Outage),
     /// What stands in the database is not what this program writes.
     #[error("the database holds something unreadable: {0}")]
     Corrupt(String),
@@ -192,6 +197,7 @@ pub trait Store: Debug + Send + Sync + 'static {
         id: DeliveryId,
     ) -> Result<Option<(StoredDelivery, Vec<StoredAttempt>)>, StoreError>;
 
-    /// Whether the database answers, and what waits for a person.
+    /// Whether the database answers and takes writes, and what waits for a person. From a write
+    /// that was refused for an [`Outage`] until one succeeds it is that error; it tries one itself.
     async fn ping(&self) -> Result<Health, StoreError>;
 }

@@ -13,14 +13,16 @@ struct Row<'a> {
 }
 
 /// Small modules that know nothing of the rest. They may use each other, and all may use them.
-const LEAVES: [&str; 13] = [
+const LEAVES: [&str; 15] = [
     "bell",
     "clock",
     "config",
+    "crash_point",
     "duration",
     "faults",
     "fields",
     "invalid",
+    "metrics",
     "policy",
     "random",
     "shutdown",

@@ -42,7 +42,7 @@ pub(super) fn delivery(owed: &Owed, now: Timestamp) -> Explanation {
         DeliveryStatus::Waiting => waiting(owed, now),
         DeliveryStatus::Leased => leased(owed, now),
         DeliveryStatus::Delivered => delivered(&owed.delivery),
-        DeliveryStatus::Parked => parked(owed),
+        DeliveryStatus::Parked => parked(owed, now),
     }
 }
 
@@ -104,8 +104,21 @@ fn waiting(owed: &Owed, now: Timestamp) -> Explanation {
         let state = stopped(owed.webhook.as_ref());
         return nothing_to_do(format!("{why} Its webhook {state}."), "It is about to be parked.");
     };
+    let why = format!("{why}{}", failing(webhook, now));
     let due = delivery.next_attempt_at.unwrap_or(now);
     let attempt = the_attempt(delivery);
+    if let Some(until) = webhook.paused_until.filter(|until| *until > now.max(due)) {
+        let why = format!(
+            "{why} Nothing is sent to this webhook at the moment, because nothing came of the last \
+             attempts."
+        );
+        let next = format!(
+            "One delivery is tried at {}. When that is answered, the others follow; the wait uses \
+             up no retry.",
+            when(until, now)
+        );
+        return nothing_to_do(why, next);
+    }
     if due > now {
         return nothing_to_do(why, format!("{attempt} is made at {}.", when(due, now)));
     }
@@ -116,6 +129,14 @@ fn waiting(owed: &Owed, now: Timestamp) -> Explanation {
         webhook.max_in_flight
     );
     nothing_to_do(why, "It goes out as soon as one of them is done.")
+}
+
+/// Since when nothing has succeeded, if that is worth a sentence.
+fn failing(webhook: &Webhook, now: Timestamp) -> String {
+    let since = webhook.failing_since.map(|since| when(since, now));
+    since
+        .map(|since| format!(" No attempt to this webhook has succeeded since {since}."))
+        .unwrap_or_default()
 }
 
 /// What went wrong last, and why the wait after it is as long as it is.
@@ -203,7 +224,7 @@ fn stopped(webhook: Option<&Webhook>) -> String {
 }
 
 /// What has to be done is up to a person, so each reason ends in a command.
-fn parked(owed: &Owed) -> Explanation {
+fn parked(owed: &Owed, now: Timestamp) -> Explanation {
     let delivery = &owed.delivery;
     let (id, webhook) = (delivery.id, delivery.webhook_id);
     let reason = delivery.reason.as_deref().unwrap_or_default();
@@ -214,6 +235,7 @@ fn parked(owed: &Owed) -> Explanation {
         let commands = vec![format!("bluum-hooks events show {}", delivery.event_id)];
         return Explanation { why, next: next.into(), commands };
     };
+    let why = format!("{why}{}", failing(settings, now));
     let active = settings.status == WebhookStatus::Active;
     let enable = format!("bluum-hooks webhooks update {webhook} --status active");
     let one = format!("bluum-hooks deliveries replay {id}");

@@ -19,6 +19,7 @@ pub(super) fn text(seen: &Seen, why: bool, colour: bool) -> String {
     blocks.extend(seen.owed.iter().map(|owed| block(owed, seen, why, colour)));
     if why {
         blocks.extend(absent(seen));
+        blocks.extend(faults(seen));
     } else if seen.owed.is_empty() {
         blocks.push("No webhook got it.".into());
     }
@@ -97,5 +98,20 @@ fn absent(seen: &Seen) -> Option<String> {
     if let Some(more) = absent.len().checked_sub(MOST_ABSENT).filter(|more| *more > 0) {
         lines.push(format!("  … and {more} more: --json has them all"));
     }
+    Some(lines.join("\n"))
+}
+
+/// While the daemon has a fault of its own, what it owes may wait for that.
+fn faults(seen: &Seen) -> Option<String> {
+    let done = |owed: &Owed| owed.delivery.finished_at.is_some();
+    if seen.faults.is_empty() || seen.owed.iter().all(done) {
+        return None;
+    }
+    let mut lines = vec!["The daemon has faults of its own, which may keep it from sending".into()];
+    lines.extend(seen.faults.iter().map(|fault| {
+        let label = format!("  {}  ", harmless(&fault.fault));
+        let detail = harmless(&fault.detail);
+        paragraph(&label, &format!("since {}: {detail}", when(fault.since, seen.now)))
+    }));
     Some(lines.join("\n"))
 }

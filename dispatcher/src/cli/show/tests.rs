@@ -161,7 +161,7 @@ fn seen(owed: Vec<Owed>, others: Vec<Webhook>) -> Seen {
         &data,
     );
     let event = Event::parse(raw.as_bytes()).unwrap();
-    Seen { event, raw, owed, others, now: at(600) }
+    Seen { event, raw, owed, others, faults: Vec::new(), now: at(600) }
 }
 
 /// Where somebody still has to wait.
@@ -196,6 +196,17 @@ fn unfinished() -> Vec<(&'static str, Owed)> {
         ),
         ("waiting_overdue", waiting(failed(), 590)),
         ("waiting_replayed", owed(replayed)),
+        (
+            "waiting_paused",
+            Owed {
+                webhook: Some(Webhook {
+                    failing_since: Some(at(1)),
+                    paused_until: Some(at(620)),
+                    ..webhook()
+                }),
+                ..waiting(vec![hung(1, 501)], 591)
+            },
+        ),
         (
             "waiting_stopped",
             Owed {
@@ -300,7 +311,11 @@ fn every_webhook_that_got_nothing_is_told_why() {
     let (start, _) = raw.split_once("\"data\":").unwrap();
     about.event = Event::parse(format!("{start}\"data\":{about_it}}}").as_bytes()).unwrap();
     about.others.iter_mut().for_each(|other| other.event_type_names = vec!["*".into()]);
+    let mut faulty = seen(vec![waiting(Vec::new(), 0)], Vec::new());
+    let detail = "no name server answers".to_owned();
+    faulty.faults = vec![Fault { fault: "resolver".into(), since: at(500), detail }];
     let cases = [
+        ("a fault of ours", why(&faulty)),
         ("no webhook", why(&seen(Vec::new(), Vec::new()))),
         ("none that matches", why(&seen(Vec::new(), others()))),
         ("one of many", why(&seen(vec![delivered(vec![fine(1, 1)])], many))),

@@ -22,7 +22,7 @@ pub(super) fn claim_due(
     }
     let registry = Arc::clone(&books.registry);
     let parked = park(books, &registry, now);
-    let mut due = due_by_webhook(books, now);
+    let mut due = due_by_webhook(books, &registry, now);
     let lanes = turns::share(due.keys().copied().collect(), per_webhook, slots, &registry);
     let mut work = Vec::new();
     let mut given_up = Vec::new();
@@ -49,7 +49,7 @@ pub(super) fn claim_due(
     Due { work, next_due }
 }
 
-/// Parks what stopped webhooks are owed, all but what is under way; returns whether there was
+/// Parks what one stopped webhook is owed, all but what is under way; returns whether there was
 /// something.
 fn park(books: &mut Books, registry: &Registry, now: Timestamp) -> bool {
     let stopped = |(position, delivery): (i64, &super::books::Delivery)| {
@@ -57,19 +57,22 @@ fn park(books: &mut Books, registry: &Registry, now: Timestamp) -> bool {
         let progress = delivery.stored.progress;
         let held = matches!(progress.state, State::Leased { lease_until } if lease_until > now);
         let after = turns::stopped(progress, reason, now).ok().filter(|_| !held)?;
-        Some((position, after))
+        Some((delivery.webhook, position, after))
     };
     let changes: Vec<_> = books.unfinished().filter_map(stopped).collect();
-    for &(position, after) in &changes {
+    let first = changes.iter().map(|(webhook, ..)| *webhook).min();
+    for (_, position, after) in changes.into_iter().filter(|change| Some(change.0) == first) {
         books.set_progress(position, after);
     }
-    !changes.is_empty()
+    first.is_some()
 }
 
 /// The positions of what is due, by due time and then by age.
-fn due_by_webhook(books: &Books, now: Timestamp) -> BTreeMap<i64, Vec<i64>> {
+fn due_by_webhook(books: &Books, registry: &Registry, now: Timestamp) -> BTreeMap<i64, Vec<i64>> {
     let due_at = |(position, delivery): (i64, &super::books::Delivery)| {
-        Some((delivery.due_at()?, position, delivery.webhook))
+        let webhook = registry.webhook_numbered(delivery.webhook)?;
+        let takes = webhook.stopped().is_none();
+        Some((delivery.due_at().filter(|_| takes)?, position, delivery.webhook))
     };
     let mut all: Vec<_> =
         books.unfinished().filter_map(due_at).filter(|&(due_at, ..)| due_at <= now).collect();

@@ -6,6 +6,7 @@ use bluum_hooks_shared::time::Timestamp;
 use sqlx::{Connection, SqliteConnection};
 
 use super::{Writer, answers, row, statement};
+use crate::crash_point;
 use crate::policy::state::{ParkReason, State};
 use crate::slots::Slots;
 use crate::store::plan::{self, Planned, Standing};
@@ -23,10 +24,13 @@ pub(super) async fn accept(
 ) -> Result<Accepted, StoreError> {
     let Writer { connection, last_event, last_delivery, sequences, .. } = writer;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    crash_point::reach("accept.begun");
     answers::keep(&mut transaction, answers, vault, now).await?;
+    crash_point::reach("accept.answers_kept");
     let numbers = Numbers { last_event: *last_event, last_delivery: *last_delivery, sequences };
     let written = write(&mut transaction, events, registry, slots, &numbers, now).await?;
     transaction.commit().await?;
+    crash_point::reach("accept.committed");
     Ok(written.settle(last_event, last_delivery, sequences, events))
 }
 
@@ -75,12 +79,15 @@ pub(super) async fn write(
     now: Timestamp,
 ) -> Result<Written, StoreError> {
     insert_events(transaction, events, numbers.last_event, now).await?;
+    crash_point::reach("accept.events_inserted");
     let busy = busy_lines(transaction, events, registry).await?;
     let standing = Standing { registry, busy: &busy, sequences: numbers.sequences };
     let planned = plan::plan(events, &standing, slots, now);
     if !planned.is_empty() {
         insert_deliveries(transaction, &planned, numbers, now).await?;
+        crash_point::reach("accept.deliveries_inserted");
         advance_sequences(transaction, &planned).await?;
+        crash_point::reach("accept.sequences_advanced");
     }
     Ok(Written { first_delivery: numbers.last_delivery + 1, planned })
 }

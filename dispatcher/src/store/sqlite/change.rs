@@ -7,6 +7,7 @@ use sqlx::{Connection, SqliteConnection};
 
 use super::accept::{self, Numbers, Written};
 use super::{Writer, answers, registry};
+use crate::crash_point;
 use crate::slots::Slots;
 use crate::store::change::{begin, cancel, replays, room_for_key, room_for_webhook, surplus};
 use crate::store::{
@@ -26,6 +27,7 @@ pub(super) async fn change(
 ) -> Result<Registry, StoreError> {
     let Writer { connection, last_event, last_delivery, sequences, .. } = writer;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    crash_point::reach("change.begun");
     let mut step = Step { transaction: &mut transaction, vault, registry: registry.clone(), now };
     let notice = match change {
         Change::AddTenant(tenant, keys) => step.add_tenant(tenant, keys).await?,
@@ -57,12 +59,16 @@ pub(super) async fn change(
         }
     };
     let registry = step.registry;
+    crash_point::reach("change.written");
     let notices: Vec<NewEvent> = notice.into_iter().collect();
     let numbers = Numbers { last_event: *last_event, last_delivery: *last_delivery, sequences };
     let published = publish(&mut transaction, &notices, &registry, &numbers, now).await?;
+    crash_point::reach("change.published");
     let answer: Vec<_> = answer.map(|keep| keep(&registry)).into_iter().collect();
     answers::keep(&mut transaction, &answer, vault, now).await?;
+    crash_point::reach("change.answer_kept");
     transaction.commit().await?;
+    crash_point::reach("change.committed");
     if let Some(published) = published {
         published.settle(last_event, last_delivery, sequences, &notices);
     }
@@ -113,6 +119,7 @@ impl Step<'_> {
     async fn edit_webhook(&mut self, id: WebhookId, edit: Edit) -> Notice {
         let (webhook, mut edited) = edit.apply(id, &self.registry, self.now)?;
         registry::update_webhook(self.transaction, self.vault, &webhook.settings).await?;
+        crash_point::reach("change.webhook_updated");
         for replay in replays(&webhook, &mut edited, &self.registry, self.now) {
             self.put_replay(replay).await?;
         }
@@ -122,6 +129,7 @@ impl Step<'_> {
 
     async fn put_replay(&mut self, replay: Replay) -> Notice {
         registry::put_replay(self.transaction, &replay).await?;
+        crash_point::reach("change.replay_begun");
         let surplus = surplus(replay.webhook, &self.registry);
         registry::forget_replays(self.transaction, &surplus).await?;
         self.registry.forget_replays(&surplus);

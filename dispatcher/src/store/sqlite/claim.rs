@@ -5,6 +5,7 @@ use sqlx::{Connection, SqliteConnection};
 
 use super::row::Standing;
 use super::{SqliteStore, record, row, statement};
+use crate::crash_point;
 use crate::policy::state::{ParkReason, State};
 use crate::slots::{Slot, Slots};
 use crate::store::{Claimed, Due, LEASE, Registry, Store, StoreError, Work, turns};
@@ -33,6 +34,7 @@ pub(super) async fn claim_due(
     if lanes.is_empty() {
         return Ok(Due { work: Vec::new(), next_due });
     }
+    crash_point::reach("claim.looked");
     let mut writer = store.writer().await?;
     let due = claim(&mut writer.connection, lanes, slots, &registry, now).await;
     writer.ended(&due);
@@ -44,17 +46,18 @@ fn stopped(registry: &Registry, webhook: i64) -> Option<ParkReason> {
     registry.webhook_numbered(webhook)?.stopped()
 }
 
-/// Parks some of what these stopped webhooks are owed; returns whether there was something.
+/// Parks some of what one of these stopped webhooks is owed; returns whether there was something.
+/// One commit, so that those that take deliveries are not kept waiting.
 async fn park(
     store: &SqliteStore,
     lanes: &[(i64, bool, Option<i64>)],
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let mut parked = false;
     for &(webhook, ..) in lanes {
         if to_park(&mut *store.hot_reader.acquire().await?, webhook, now).await?.is_empty() {
             continue;
         }
+        crash_point::reach("park.looked");
         let mut writer = store.writer().await?;
         // By now it may take deliveries again.
         let done = match stopped(&store.registry(), webhook) {
@@ -62,10 +65,9 @@ async fn park(
             None => Ok(()),
         };
         writer.ended(&done);
-        done?;
-        parked = true;
+        return done.map(|()| true);
     }
-    Ok(parked)
+    Ok(false)
 }
 
 async fn park_some(
@@ -75,7 +77,9 @@ async fn park_some(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    crash_point::reach("park.begun");
     let found = to_park(&mut transaction, webhook, now).await?;
+    crash_point::reach("park.selected");
     let change = |standing: &Standing| {
         let after = turns::stopped(standing.progress, reason, now).ok()?;
         Some(standing.become_(&after))
@@ -83,7 +87,10 @@ async fn park_some(
     let changes: Vec<_> = found.iter().filter_map(change).collect();
     let update = sqlx::query(statement::SET_PROGRESS).bind(row::batch(&changes)?);
     update.execute(&mut *transaction).await?;
-    Ok(transaction.commit().await?)
+    crash_point::reach("park.updated");
+    transaction.commit().await?;
+    crash_point::reach("park.committed");
+    Ok(())
 }
 
 /// What is queued goes first: nothing may be left queued behind nobody.
@@ -111,8 +118,10 @@ async fn claim(
     now: Timestamp,
 ) -> Result<Due, StoreError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    crash_point::reach("claim.begun");
     let due = claim_lanes(&mut transaction, lanes, slots, registry, now).await?;
     transaction.commit().await?;
+    crash_point::reach("claim.committed");
     Ok(due)
 }
 
@@ -141,10 +150,12 @@ async fn claim_lanes(
             }
         }
     }
+    crash_point::reach("claim.selected");
     sqlx::query(statement::SET_PROGRESS)
         .bind(row::batch(&changes)?)
         .execute(&mut *transaction)
         .await?;
+    crash_point::reach("claim.updated");
     let lines = given_up.iter().map(|(webhook, key)| ((*webhook, key.as_str()), None)).collect();
     record::release(transaction, &lines, registry, now).await?;
     let lease_ends = (!work.is_empty()).then(|| now.plus(LEASE));

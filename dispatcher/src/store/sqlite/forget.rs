@@ -6,6 +6,7 @@ use bluum_hooks_shared::time::Timestamp;
 use sqlx::{Connection, SqlitePool};
 
 use super::{SqliteStore, Writer, answers, row, statement};
+use crate::crash_point;
 use crate::store::{Forgotten, Horizon, StoreError};
 
 pub(super) async fn forget(
@@ -19,6 +20,7 @@ pub(super) async fn forget(
     if old.is_empty() {
         return Ok(Forgotten { next, ..Forgotten::default() });
     }
+    crash_point::reach("forget.looked");
     let mut writer = store.writer().await?;
     let forgotten = delete(&mut writer, &old, horizon, now).await;
     writer.ended(&forgotten);
@@ -54,18 +56,21 @@ async fn delete(
 ) -> Result<Forgotten, StoreError> {
     let events = row::batch(&events)?;
     let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await?;
+    crash_point::reach("forget.begun");
     sqlx::query(statement::FORGET_ATTEMPTS)
         .bind(&events)
         .bind(horizon.finished_before.as_micros())
         .bind(horizon.parked_before.as_micros())
         .execute(&mut *transaction)
         .await?;
+    crash_point::reach("forget.attempts_deleted");
     let webhooks: Vec<i64> = sqlx::query_scalar(statement::FORGET_DELIVERIES)
         .bind(&events)
         .bind(horizon.finished_before.as_micros())
         .bind(horizon.parked_before.as_micros())
         .fetch_all(&mut *transaction)
         .await?;
+    crash_point::reach("forget.deliveries_deleted");
     let mut counts: HashMap<i64, i64> = HashMap::new();
     for webhook in &webhooks {
         *counts.entry(*webhook).or_default() += 1;
@@ -73,10 +78,14 @@ async fn delete(
     let counts: Vec<_> = counts.into_iter().collect();
     let count = sqlx::query(statement::COUNT_FORGOTTEN).bind(row::batch(&counts)?);
     count.execute(&mut *transaction).await?;
+    crash_point::reach("forget.counted");
     let gone = sqlx::query(statement::FORGET_EVENTS).bind(&events);
     let gone = gone.execute(&mut *transaction).await?.rows_affected();
+    crash_point::reach("forget.events_deleted");
     answers::forget(&mut transaction, now).await?;
+    crash_point::reach("forget.answers_deleted");
     transaction.commit().await?;
+    crash_point::reach("forget.committed");
     let events = usize::try_from(gone).unwrap_or(usize::MAX);
     Ok(Forgotten { events, deliveries: webhooks.len(), next: None })
 }

@@ -22,6 +22,7 @@ pub mod statement;
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -30,6 +31,7 @@ use bluum_hooks_shared::time::Timestamp;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::sync::{Mutex, MutexGuard};
+use tracing::{error, info};
 
 pub use audit::{Audit, Books, Repair, Repaired, Rule, Stage, Violation, audit, repair, rules};
 pub use open::OpenError;
@@ -37,10 +39,12 @@ pub use rekey::{RekeyError, Rekeyed, rekey};
 
 use super::{
     Accepted, Advanced, Answer, Change, DeliveryFilter, Drained, Due, EventFilter, Forgotten,
-    Health, Horizon, Keep, NewAnswer, NewEvent, OutboxReader, Page, Recorded, Registry,
+    Health, Horizon, Keep, NewAnswer, NewEvent, Outage, OutboxReader, Page, Recorded, Registry,
     ReplayFilter, Report, Store, StoreError, StoredAttempt, StoredDelivery, StoredEvent, failing,
 };
+use crate::crash_point;
 use crate::slots::Slots;
+use crate::telemetry::Chain;
 use crate::vault::Vault;
 
 /// A store in one SQLite file.
@@ -54,6 +58,8 @@ pub struct SqliteStore {
     hot_reader: SqlitePool,
     registry: RwLock<Arc<Registry>>,
     vault: Vault,
+    /// Why the last write was refused, if it was for an outage.
+    outage: std::sync::Mutex<Option<Outage>>,
     /// Held for as long as the store lives; the operating system lets go when the process dies.
     _lock: File,
 }
@@ -70,29 +76,92 @@ struct Writer {
     in_doubt: bool,
 }
 
-impl Writer {
-    /// Says how a write ended. What was refused for a good reason is an answer, not a failure.
+/// The writer, for one write.
+struct Writing<'a> {
+    writer: MutexGuard<'a, Writer>,
+    store: &'a SqliteStore,
+}
+
+impl Deref for Writing<'_> {
+    type Target = Writer;
+
+    fn deref(&self) -> &Writer {
+        &self.writer
+    }
+}
+
+impl DerefMut for Writing<'_> {
+    fn deref_mut(&mut self) -> &mut Writer {
+        &mut self.writer
+    }
+}
+
+impl Writing<'_> {
+    /// Says how the write ended. What was refused for a good reason is an answer, not a failure.
     fn ended<T>(&mut self, outcome: &Result<T, StoreError>) {
         let answered = matches!(outcome, Ok(_) | Err(StoreError::KeyUsed | StoreError::Declined));
         self.in_doubt = !answered;
+        match outcome {
+            Ok(_) => self.store.set_outage(None, ""),
+            Err(failure) => self.store.failed(failure),
+        }
     }
 }
 
 impl SqliteStore {
-    /// The writer, for one write, whose end is to be told with [`Writer::ended`].
+    /// The writer, for one write, whose end is to be told with [`Writing::ended`].
     ///
     /// After a failure nobody knows what the connection still believes: on a full disk SQLite ends
     /// the transaction by itself. So it is replaced, and numbers and registry are read again.
-    async fn writer(&self) -> Result<MutexGuard<'_, Writer>, StoreError> {
+    async fn writer(&self) -> Result<Writing<'_>, StoreError> {
         let mut writer = self.writer.lock().await;
         if writer.in_doubt {
-            let connection = self.options.connect().await?;
-            let (fresh, registry) = open::read_all(connection, &self.vault).await?;
-            *writer = fresh;
-            self.change_registry(|current| *current = registry);
+            self.renew(&mut writer).await.inspect_err(|failure| self.failed(failure))?;
         }
         writer.in_doubt = true;
-        Ok(writer)
+        Ok(Writing { writer, store: self })
+    }
+
+    async fn renew(&self, writer: &mut Writer) -> Result<(), StoreError> {
+        let connection = self.options.connect().await?;
+        let (fresh, registry) = open::read_all(connection, &self.vault).await?;
+        *writer = fresh;
+        self.change_registry(|current| *current = registry);
+        Ok(())
+    }
+
+    /// Remembers a failure, if it is a sign of an outage.
+    fn failed(&self, failure: &StoreError) {
+        if let Some(outage) = failure.outage() {
+            self.set_outage(Some(outage), &Chain(failure).to_string());
+        }
+    }
+
+    /// The log hears of the beginning and the end, not of every write in between.
+    fn set_outage(&self, now: Option<Outage>, error: &str) {
+        let mut current = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
+        match (*current, now) {
+            (before, Some(outage)) if before != now => {
+                error!(error, "{outage}; {}; until then, publishers get 503", outage.advice());
+            }
+            (Some(_), None) => info!("the database takes writes again"),
+            _ => {}
+        }
+        *current = now;
+    }
+
+    /// After an outage, writes something to see whether it is over, unless somebody else is at it.
+    async fn probe(&self) -> Result<(), StoreError> {
+        let outage = *self.outage.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(outage) = outage else { return Ok(()) };
+        if self.writer.try_lock().is_err() {
+            return Err(StoreError::Outage(outage));
+        }
+        let mut writer = self.writer().await?;
+        let probed = sqlx::query(statement::PROBE).execute(&mut writer.connection).await;
+        let probed = probed.map(drop).map_err(StoreError::from);
+        writer.ended(&probed);
+        probed
     }
 
     /// Closes the file whole: everything is in it, and nothing beside it.
@@ -197,6 +266,7 @@ impl Store for SqliteStore {
         writer.ended(&changed);
         let changed = changed?;
         self.change_registry(|current| *current = changed);
+        crash_point::reach("change.known");
         // Still this one: the writer is held.
         Ok(self.registry())
     }
@@ -272,6 +342,7 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<Health, StoreError> {
+        self.probe().await?;
         read::health(&self.readers).await
     }
 }

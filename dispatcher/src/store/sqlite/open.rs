@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use tracing::info;
 
 use super::{SqliteStore, Writer, outbox, registry, statement};
+use crate::crash_point;
 use crate::random::Random;
 use crate::store::{Registry, StoreError};
 use crate::vault::{KeyError, KeySource, Vault, VaultKey};
@@ -70,6 +71,8 @@ impl SqliteStore {
         if is_new(path) {
             let no_key = |cause| no_key(path, Vec::new(), cause);
             keys.read_or_make(&*random).map_err(no_key)?;
+        } else {
+            may_be_written(path)?;
         }
         let options = options(path);
         let unusable = |error| unusable(path, error);
@@ -86,6 +89,7 @@ impl SqliteStore {
             options,
             registry: RwLock::new(Arc::new(registry)),
             vault,
+            outage: Default::default(),
             _lock: lock,
         })
     }
@@ -118,6 +122,12 @@ pub(super) fn real(path: &Path) -> Result<PathBuf, OpenError> {
 /// Whether there is no database in this file yet.
 pub(super) fn is_new(path: &Path) -> bool {
     !std::fs::metadata(path).is_ok_and(|file| file.len() > 0)
+}
+
+/// SQLite would open a read-only file, too, and leave files beside it that stay read-only.
+fn may_be_written(path: &Path) -> Result<(), OpenError> {
+    let opened = OpenOptions::new().write(true).open(path);
+    opened.map(drop).map_err(|error| unusable(path, error.into()))
 }
 
 fn pool(options: &SqliteConnectOptions, connections: u32) -> SqlitePool {
@@ -185,7 +195,10 @@ async fn take_stock(
     if deliveries > 0 {
         info!(deliveries, "taking up what the last dispatcher left in flight");
     }
-    read_all(connection, vault).await
+    crash_point::reach("open.leases_ended");
+    let stock = read_all(connection, vault).await;
+    crash_point::reach("open.read");
+    stock
 }
 
 /// What is kept in memory, as it stands in the database.

@@ -7,6 +7,7 @@ use sqlx::{Connection, Row, SqliteConnection};
 
 use super::accept::{self, Numbers};
 use super::{Writer, row, statement};
+use crate::crash_point;
 use crate::slots::Slots;
 use crate::store::{Accepted, Drained, NewEvent, OutboxReader, OutboxRow, Registry, StoreError};
 
@@ -50,13 +51,18 @@ pub(super) async fn drain(
 ) -> Result<Drained, StoreError> {
     let Writer { connection, last_event, last_delivery, sequences, .. } = writer;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    crash_point::reach("outbox.begun");
     let rows = rows(&mut transaction, limit).await?;
+    crash_point::reach("outbox.read");
     let Some(last) = rows.last().map(|row| row.position) else {
         return Ok(Drained::default());
     };
     let sorted = sort(&mut transaction, &rows, read).await?;
+    crash_point::reach("outbox.sorted");
     reject(&mut transaction, &sorted.rejected, now).await?;
+    crash_point::reach("outbox.rejected");
     sqlx::query(statement::OUTBOX_DELETE).bind(last).execute(&mut *transaction).await?;
+    crash_point::reach("outbox.deleted");
     let accepted = if sorted.events.is_empty() {
         transaction.commit().await?;
         Accepted::default()
@@ -66,6 +72,7 @@ pub(super) async fn drain(
         let written =
             accept::write(&mut transaction, events, registry, slots, &numbers, now).await?;
         transaction.commit().await?;
+        crash_point::reach("outbox.committed");
         written.settle(last_event, last_delivery, sequences, events)
     };
     Ok(Drained { taken: rows.len(), rejected: sorted.rejected.len(), accepted })

@@ -8,6 +8,7 @@ use sqlx::{Connection, SqliteConnection};
 use super::accept::Numbers;
 use super::change::publish;
 use super::{Writer, row, statement};
+use crate::crash_point;
 use crate::store::{Claimed, Recorded, Registry, Report, StoreError, Webhook, failing, turns};
 
 /// The second of what is returned are the webhooks as they have become.
@@ -19,17 +20,23 @@ pub(super) async fn record(
 ) -> Result<(Vec<Recorded>, Vec<Webhook>), StoreError> {
     let Writer { connection, last_event, last_delivery, sequences, .. } = writer;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    crash_point::reach("record.begun");
     let applied = set_progress(&mut transaction, reports).await?;
+    crash_point::reach("record.progress_set");
     insert_attempts(&mut transaction, reports, &applied).await?;
+    crash_point::reach("record.attempts_inserted");
     let finished = finished(reports, &applied);
     let mut successors = release(&mut transaction, &finished, registry, now).await?;
+    crash_point::reach("record.successors_released");
     let changed = failing::changed(written(reports, &applied), registry);
     set_failing(&mut transaction, &changed).await?;
     let notices: Vec<_> =
         written(reports, &applied).filter_map(|report| report.notice.clone()).collect();
     let numbers = Numbers { last_event: *last_event, last_delivery: *last_delivery, sequences };
     let published = publish(&mut transaction, &notices, registry, &numbers, now).await?;
+    crash_point::reach("record.notices_published");
     transaction.commit().await?;
+    crash_point::reach("record.committed");
     if let Some(published) = published {
         published.settle(last_event, last_delivery, sequences, &notices);
     }
@@ -160,6 +167,7 @@ pub(super) async fn release(
         }
     }
     if !changes.is_empty() {
+        crash_point::reach("record.successors_found");
         let update = sqlx::query(statement::SET_PROGRESS).bind(row::batch(&changes)?);
         update.execute(transaction).await?;
     }

@@ -9,6 +9,7 @@ use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
 
 use super::row::{ProgressRow, Standing};
 use super::{SqliteStore, Writer, answers, registry, row, statement};
+use crate::crash_point;
 use crate::policy::state::ParkReason;
 use crate::store::replay::{replayed, taker};
 use crate::store::{
@@ -25,17 +26,21 @@ pub(super) async fn one(
     now: Timestamp,
 ) -> Result<StoredDelivery, StoreError> {
     let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await?;
+    crash_point::reach("replay_one.begun");
     let found = delivery(&mut transaction, id).await?.ok_or(StoreError::Declined)?;
     let standing = row::standing(&found)?;
     taker(registry, standing.webhook)?;
     if set(&mut transaction, &[standing], now).await? == 0 {
         return Err(StoreError::Declined);
     }
+    crash_point::reach("replay_one.set");
     let found = delivery(&mut transaction, id).await?.ok_or(StoreError::Declined)?;
     let after = row::stored_delivery(&found, registry)?;
     let answer: Vec<_> = answer.map(|keep| keep(&after)).into_iter().collect();
     answers::keep(&mut transaction, &answer, vault, now).await?;
+    crash_point::reach("replay_one.answer_kept");
     transaction.commit().await?;
+    crash_point::reach("replay_one.committed");
     Ok(after)
 }
 
@@ -95,6 +100,7 @@ pub(super) async fn advance(
     };
     // Looking takes long where little is found, so it is done beside the writer.
     let (found, cursor) = look(&store.readers, &replay, webhook, limit).await?;
+    crash_point::reach("replay.looked");
     let mut writer = store.writer().await?;
     // Nobody else moves the cursor, but it may have been ended meanwhile.
     let Some((replay, _)) = running(&store.registry()) else {
@@ -106,6 +112,7 @@ pub(super) async fn advance(
     let (after, replayed) = after?;
     let advanced = Advanced { replayed, running: after.is_running() };
     store.change_registry(|registry| registry.put_replay(after));
+    crash_point::reach("replay.known");
     Ok(advanced)
 }
 
@@ -159,10 +166,14 @@ async fn take(
 ) -> Result<(Replay, usize), StoreError> {
     let last = writer.sequences.get(&webhook).copied().unwrap_or(0);
     let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await?;
+    crash_point::reach("replay.begun");
     let replayed = set(&mut transaction, found, now).await?;
+    crash_point::reach("replay.deliveries_set");
     let after = replay.after(cursor, replayed, last, now);
     registry::put_replay(&mut transaction, &after).await?;
+    crash_point::reach("replay.cursor_moved");
     transaction.commit().await?;
+    crash_point::reach("replay.committed");
     Ok((after, replayed))
 }
 
@@ -173,6 +184,7 @@ async fn set(
     now: Timestamp,
 ) -> Result<usize, StoreError> {
     let found = unchanged(transaction, found).await?;
+    crash_point::reach("replay.looked_again");
     let line = |standing: &&Standing| Some((standing.webhook, standing.ordering_key.clone()?));
     let lines: HashSet<_> = found.iter().filter_map(line).collect();
     let busy = sqlx::query_as(statement::BUSY_LINES).bind(row::batch(&lines)?);

@@ -129,7 +129,7 @@ pub(super) const LOOKED_UP: &[Rule] = &[
     ),
     rule(
         "attempt",
-        "an attempt has a status or an error, and a duration",
+        "an attempt has a status or an error, and an outcome that goes with it",
         statement::ATTEMPTS_LIKE_NONE,
         EDITED,
     ),

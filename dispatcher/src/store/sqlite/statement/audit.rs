@@ -265,6 +265,8 @@ FROM (
     SELECT delivery, number, CASE
         WHEN status IS NULL AND error IS NULL THEN 'has neither a status nor an error'
         WHEN status NOT BETWEEN 100 AND 999 THEN 'has the status ' || status
+        WHEN (outcome = 'delivered') <> coalesce(status BETWEEN 200 AND 299, 0)
+            THEN 'is ' || outcome || ' with the status ' || coalesce(status, 'none')
         WHEN duration_us < 0 THEN 'took ' || duration_us || ' µs'
     END AS wrong
     FROM attempts

@@ -159,6 +159,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("WEBHOOKS", WEBHOOKS),
     ("INSERT_WEBHOOK", INSERT_WEBHOOK),
     ("UPDATE_WEBHOOK", UPDATE_WEBHOOK),
+    ("PROBE", PROBE),
     ("SEALING_KEYS", SEALING_KEYS),
     ("SEALED", SEALED),
     ("SET_SEALED", SET_SEALED),

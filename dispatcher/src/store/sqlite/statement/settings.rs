@@ -82,6 +82,13 @@ UPDATE webhooks SET
 WHERE id = ?1 AND tenant_id = ?2 AND livemode = ?3 AND created_at = ?17
 RETURNING number";
 
+// Health
+
+/// Many pages, so that it fails where an event would; each time in the place of the last.
+pub(crate) const PROBE: &str = "
+INSERT INTO probe (number, filling) VALUES (1, zeroblob(65536))
+ON CONFLICT (number) DO UPDATE SET filling = excluded.filling";
+
 // Secrets
 
 /// Of everything sealed, the id of the key that it is sealed with.
