@@ -32,13 +32,11 @@ pub(super) fn hold(world: &World) -> Result<(), String> {
         let told = recorded(place, &entries, stored).map_err(context)?;
         for (event, told) in &told {
             let kept = stored.values().any(|(one, _)| one.event == *event);
+            let told = in_time(&entries, told);
             for pair in told.windows(2) {
                 if kept {
                     repeated_for_a_reason(known, &entries, pair[0], pair[1]).map_err(context)?;
                 }
-            }
-            let told = in_time(&entries, told);
-            for pair in told.windows(2) {
                 attempts_are_numbered(pair[0].0, pair[1].0).map_err(context)?;
             }
             not_too_early(known, &told).map_err(context)?;
