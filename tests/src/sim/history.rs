@@ -33,10 +33,9 @@ pub(super) fn hold(world: &World) -> Result<(), String> {
         for (event, told) in &told {
             let kept = stored.values().any(|(one, _)| one.event == *event);
             let told = in_time(&entries, told);
-            for pair in told.windows(2) {
-                if kept {
-                    repeated_for_a_reason(known, &entries, pair[0], pair[1]).map_err(context)?;
-                }
+            // What is forgotten says nothing any more of what was recorded.
+            for pair in told.windows(2).filter(|_| kept) {
+                repeated_for_a_reason(known, &entries, pair[0], pair[1]).map_err(context)?;
                 attempts_are_numbered(pair[0].0, pair[1].0).map_err(context)?;
             }
             not_too_early(known, &told).map_err(context)?;
