@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bluum_hooks_shared::api::AttemptOutcome;
-use bluum_hooks_shared::id::{EventId, TenantId, WebhookId};
+use bluum_hooks_shared::id::{DeliveryId, EventId, TenantId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 use bytes::Bytes;
 
@@ -39,6 +39,8 @@ pub(super) struct Entries {
     bodies: BTreeMap<EventId, Bytes>,
     numbered: BTreeMap<(usize, i64), EventId>,
     numbers: BTreeMap<(usize, EventId), i64>,
+    /// The claim that was handed out last.
+    pub(super) claims: BTreeMap<DeliveryId, u32>,
     /// When the wall clock was put forward by more than a lease.
     pub(super) leaps: Vec<Tick>,
     /// When each process began.
@@ -181,6 +183,12 @@ impl Entries {
                 event.answered = Some((tick, yes));
             }
         }
+    }
+
+    /// The store took what the holder of this claim reported.
+    pub(super) fn recorded(&mut self, id: DeliveryId, claim: u32) {
+        let last = self.claims.get(&id).copied();
+        self.must(last == Some(claim), || format!("{id}: recorded for {claim}, held by {last:?}"));
     }
 
     /// A request arrives; returns its place in the books.

@@ -9,14 +9,15 @@ use bluum_hooks_dispatcher::clock::Clock as _;
 use bluum_hooks_dispatcher::slots::Slots;
 use bluum_hooks_dispatcher::store::memory::MemoryStore;
 use bluum_hooks_dispatcher::store::{
-    Accepted, Advanced, Answer, Change, DeliveryFilter, Drained, Due, EventFilter, Forgotten,
-    Health, Horizon, Keep, NewAnswer, NewEvent, OutboxReader, Page, Recorded, Registry,
+    Accepted, Advanced, Answer, Change, Claimed, DeliveryFilter, Drained, Due, EventFilter,
+    Forgotten, Health, Horizon, Keep, NewAnswer, NewEvent, OutboxReader, Page, Recorded, Registry,
     ReplayFilter, Report, Store, StoreError, StoredAttempt, StoredDelivery, StoredEvent,
 };
 use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, ReplayId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 
 use super::clock::SimClock;
+use super::ledger::Ledger;
 use super::trace::Trace;
 use crate::walk::dice::Dice;
 
@@ -80,6 +81,7 @@ pub(super) struct FaultyStore {
     pub(super) inner: Arc<MemoryStore>,
     pub(super) clock: SimClock,
     pub(super) trace: Trace,
+    pub(super) ledger: Ledger,
     pub(super) weather: Arc<Mutex<Weather>>,
 }
 
@@ -131,6 +133,10 @@ impl FaultyStore {
         done
     }
 
+    fn claimed(&self, claimed: &Claimed) {
+        self.ledger.open().claims.insert(claimed.id, claimed.progress.claim);
+    }
+
     fn batch(&self, limit: usize) -> usize {
         self.weather.lock().unwrap().batch.min(limit)
     }
@@ -145,7 +151,12 @@ impl Store for FaultyStore {
         slots: &Slots,
         now: Timestamp,
     ) -> Result<Accepted, StoreError> {
-        self.reach("accept", self.inner.accept(events, answers, slots, now)).await
+        let accept = async {
+            let accepted = self.inner.accept(events, answers, slots, now).await?;
+            accepted.work.iter().for_each(|work| self.claimed(&work.claimed));
+            Ok(accepted)
+        };
+        self.reach("accept", accept).await
     }
 
     async fn answer(
@@ -163,7 +174,12 @@ impl Store for FaultyStore {
         slots: &Slots,
         now: Timestamp,
     ) -> Result<Due, StoreError> {
-        self.reach("claim", self.inner.claim_due(self.batch(per_webhook), slots, now)).await
+        let claim = async {
+            let due = self.inner.claim_due(self.batch(per_webhook), slots, now).await?;
+            due.work.iter().for_each(|work| self.claimed(&work.claimed));
+            Ok(due)
+        };
+        self.reach("claim", claim).await
     }
 
     async fn record(
@@ -171,7 +187,16 @@ impl Store for FaultyStore {
         reports: &[Report],
         now: Timestamp,
     ) -> Result<Vec<Recorded>, StoreError> {
-        self.reach("record", self.inner.record(reports, now)).await
+        let record = async {
+            let recorded = self.inner.record(reports, now).await?;
+            for (Report { claimed, .. }, recorded) in reports.iter().zip(&recorded) {
+                let Recorded::Applied { successor } = recorded else { continue };
+                self.ledger.open().recorded(claimed.id, claimed.progress.claim);
+                successor.iter().for_each(|next| self.claimed(next));
+            }
+            Ok(recorded)
+        };
+        self.reach("record", record).await
     }
 
     async fn drain_outbox(

@@ -93,6 +93,7 @@ impl World {
             inner: Arc::clone(&store),
             clock: clock.clone(),
             trace: trace.clone(),
+            ledger: ledger.clone(),
             weather: Arc::clone(&weather),
         });
         let receivers = Arc::new(Receivers {
