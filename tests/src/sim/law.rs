@@ -147,7 +147,7 @@ fn parked_for_a_reason(
 fn nothing_left(world: &World, (one, _): &Stored) -> bool {
     let weather = world.weather.lock().unwrap();
     let well = weather.refused + weather.lost == 0 && weather.out_until == Duration::ZERO;
-    let lapses = |until| until <= world.clock.now();
+    let lapses = |until| until <= world.clock.latest();
     let state = one.progress.state;
     !well || state.status() != DeliveryStatus::Leased || state.due_at().is_some_and(lapses)
 }
