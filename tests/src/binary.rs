@@ -36,7 +36,7 @@ pub fn workspace() -> &'static Path {
 }
 
 /// The folder of the test itself, for its profile, in its target folder. A test runs as
-/// <target>/<profile>/deps/<name>, a program without the third folder.
+/// `<target>/<profile>/deps/<name>`, a program without the third folder.
 pub fn folder() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let mut folders = test.ancestors().skip(1);

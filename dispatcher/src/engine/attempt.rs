@@ -38,6 +38,10 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
         return decide(engine, claimed, Input::GivenBack, None);
     }
     let started_at = engine.context.clock.now();
+    if claimed.progress.state.due_at().is_some_and(|lease_until| lease_until <= started_at) {
+        // The process slept, and somebody else may hold it by now.
+        return decide(engine, claimed, Input::GivenBack, None);
+    }
     let began = engine.context.clock.monotonic();
     let id = AttemptId::new(started_at, engine.context.random.bits());
     let request = sign(&claimed, id, started_at);
