@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use bluum_hooks_shared::time::Timestamp;
+use tracing::error;
 
 use crate::bell::{Arrivals, Bell};
 use crate::clock::Clock;
-use crate::faults::Faults;
+use crate::faults::{Fault, Faults};
 use crate::metrics::Metrics;
 use crate::random::Random;
 use crate::shutdown::Shutdown;
 use crate::slots::Slots;
 use crate::store::{Change, Keep, Registry, Store, StoreError};
+use crate::telemetry::Chain;
 
 /// One dispatcher's store, clock, randomness, slots, bells and end. Clones are the same dispatcher.
 #[derive(Debug, Clone)]
@@ -50,6 +52,17 @@ impl Context {
         self.replays.ring();
         self.arrivals.tell();
         changed
+    }
+
+    /// The database refused what a loop wanted, which will try again. Of an outage the store itself
+    /// tells, once.
+    pub fn refused(&self, failure: &StoreError, what: &str) {
+        self.metrics.fault(Fault::Database);
+        if failure.outage().is_none() {
+            let detail = Chain(failure).to_string();
+            error!(error = detail, "{what}; trying again");
+            self.faults.met(Fault::Database, &detail, self.clock.now());
+        }
     }
 
     /// Until when nothing is sent to this webhook, if it pauses.

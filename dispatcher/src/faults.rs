@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use bluum_hooks_shared::time::Timestamp;
 
-/// A fault is over when nobody has met it for so long. Longer than the pause after which whoever
-/// met it tries again.
-const MEMORY: Duration = Duration::from_secs(30);
+use crate::policy::pace::LONGEST_OF_OURS;
+
+/// A fault is over when nobody has met it for so long: the longest pause after which whoever met it
+/// tries again, the longest attempt, and some.
+const MEMORY: Duration = LONGEST_OF_OURS.saturating_add(Duration::from_secs(90));
 
 /// What can be wrong with us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,11 +104,11 @@ mod tests {
         let faults = Faults::default();
         let later = |seconds| START.plus(Duration::from_secs(seconds));
         assert!(faults.met(Fault::Resolver, "no name server", START));
-        assert!(!faults.met(Fault::Resolver, "still none", later(20)));
-        let standing = faults.standing(later(49));
+        assert!(!faults.met(Fault::Resolver, "still none", later(140)));
+        let standing = faults.standing(later(289));
         assert_eq!(standing.len(), 1);
         assert_eq!((standing[0].since, &*standing[0].detail), (START, "still none"));
-        assert!(faults.standing(later(50)).is_empty());
-        assert!(faults.met(Fault::Resolver, "again", later(50)), "another one");
+        assert!(faults.standing(later(290)).is_empty());
+        assert!(faults.met(Fault::Resolver, "again", later(290)), "another one");
     }
 }

@@ -12,14 +12,13 @@ use bluum_hooks_shared::time::Timestamp;
 use serde_json::value::RawValue;
 use sqlx::SqliteConnection;
 use tokio::sync::mpsc;
-use tracing::{error, warn};
+use tracing::warn;
 
 use crate::context::Context;
 use crate::crash_point;
 use crate::publish::{self, Addressee, Publication};
 use crate::random::Random;
 use crate::store::{NewEvent, OutboxRow, Registry, StoreError, Work};
-use crate::telemetry::Chain;
 
 /// How often to look. A commit is noticed within this time.
 const INTERVAL: Duration = Duration::from_millis(25);
@@ -82,7 +81,7 @@ impl Outbox {
             let pause = match self.look().await {
                 Ok(()) => INTERVAL,
                 Err(failure) => {
-                    error!(error = %Chain(&failure), "cannot read the outbox; trying again");
+                    self.context.refused(&failure, "cannot read the outbox");
                     AFTER_ERROR
                 }
             };

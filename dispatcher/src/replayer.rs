@@ -6,10 +6,9 @@
 use std::time::Duration;
 
 use bluum_hooks_shared::id::ReplayId;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::context::Context;
-use crate::telemetry::Chain;
 
 /// Deliveries replayed in one commit at most.
 const BATCH: usize = 500;
@@ -67,7 +66,7 @@ impl Replayer {
                 clock.monotonic().saturating_sub(began)
             }
             Err(failure) => {
-                error!(replay.id = %id, error = %Chain(&failure), "cannot replay; trying again");
+                self.context.refused(&failure, "cannot replay");
                 AFTER_ERROR
             }
         }

@@ -6,12 +6,11 @@
 use std::time::Duration;
 
 use bluum_hooks_shared::time::Timestamp;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::context::Context;
 use crate::policy::retention::Ages;
 use crate::store::{Forgotten, Horizon};
-use crate::telemetry::Chain;
 
 /// Events looked at in one commit.
 const BATCH: usize = 200;
@@ -57,7 +56,7 @@ impl Retention {
                     swept.next = forgotten.next;
                 }
                 Err(failure) => {
-                    error!(error = %Chain(&failure), "cannot delete what is old; trying again");
+                    self.context.refused(&failure, "cannot delete what is old");
                     return swept;
                 }
             }

@@ -116,12 +116,11 @@ impl Slots {
     }
 
     /// Whether the next in line may have the slot of a delivery to this webhook. Not while others
-    /// wait for it, of its own or, where all slots are taken, of anybody; nor if it has too many.
+    /// wait for it, of its own or, where slots are scarce, of anybody; nor if it has too many.
     pub fn may_hand_on(&self, webhook: i64, max_in_flight: usize) -> bool {
         let taken = self.shared.lock();
         let Some(lane) = taken.of_webhook.get(&webhook) else { return true };
-        let full = taken.total >= self.shared.total;
-        let awaited = lane.backlog || (full && taken.of_webhook.values().any(|lane| lane.backlog));
+        let awaited = lane.backlog || taken.scarce.is_some();
         !awaited && lane.taken <= lane.pace.width(max_in_flight)
     }
 

@@ -167,6 +167,9 @@ async fn five_days_of_failures_and_nothing_else_disable_a_webhook() {
     engine.pass(Duration::from_hours(36)).await;
     engine.publish().await;
     engine.until_attempts(1).await;
+    assert_eq!(engine.webhook().settings.status, WebhookStatus::Active, "its retry may be fine");
+    engine.pass(engine.wait_ahead().await.expect("a next attempt")).await;
+    engine.until_attempts(2).await;
     let webhook = engine.webhook();
     assert_eq!(webhook.settings.status, WebhookStatus::Disabled);
     assert_eq!(webhook.settings.status_reason.as_deref(), Some("failing"));

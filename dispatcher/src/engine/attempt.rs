@@ -38,8 +38,9 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
         return decide(engine, claimed, Input::GivenBack, None);
     }
     let started_at = engine.context.clock.now();
-    if claimed.progress.state.due_at().is_some_and(|lease_until| lease_until <= started_at) {
-        // The process slept, and somebody else may hold it by now.
+    let latest_end = started_at.plus(claimed.webhook.settings.timeout);
+    if claimed.progress.state.due_at().is_some_and(|lease_until| lease_until <= latest_end) {
+        // The process slept, or a commit took minutes: somebody else may hold it by then.
         return decide(engine, claimed, Input::GivenBack, None);
     }
     let began = engine.context.clock.monotonic();
@@ -57,7 +58,9 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
     crash_point::reach("send.answered");
     let ended = engine.context.clock.monotonic();
     let duration = ended.saturating_sub(began);
-    learn(engine, &claimed, &outcome, began, ended);
+    if !has_moved(engine, &claimed) {
+        learn(engine, &claimed, &outcome, began, ended);
+    }
     let verdict = match verdict(&outcome, engine.context.clock.now()) {
         // Who is gone is not where the webhook points now.
         Verdict::Gone if has_moved(engine, &claimed) => {

@@ -3,12 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tracing::error;
-
 use super::Attempts;
 use crate::crash_point;
-use crate::faults::Fault;
-use crate::telemetry::Chain;
 
 /// How many deliveries of one webhook are claimed before the others have had their turn.
 const PER_WEBHOOK: usize = 32;
@@ -41,8 +37,7 @@ pub(super) async fn run(attempts: Attempts) {
                 continue;
             }
             Err(failure) => {
-                context.metrics.fault(Fault::Database);
-                error!(error = %Chain(&failure), "cannot claim deliveries; trying again");
+                context.refused(&failure, "cannot claim deliveries");
                 now.plus(AFTER_ERROR)
             }
         };

@@ -16,7 +16,6 @@ use tracing::{error, warn};
 use super::{Engine, Outcome, WeakAttempts};
 use crate::context::Context;
 use crate::crash_point;
-use crate::faults::Fault;
 use crate::metrics::Commit;
 use crate::notice;
 use crate::policy::state::{Input, ParkReason, State, step};
@@ -39,9 +38,6 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
     let mut pending: Vec<Outcome> = Vec::new();
     loop {
         if pending.is_empty() {
-            if inbox.is_empty() {
-                attempts.unrecorded.store(false, Ordering::Release);
-            }
             match inbox.recv().await {
                 Some(outcome) => pending.push(outcome),
                 None => return,
@@ -52,11 +48,15 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
         {
             pending.push(outcome);
         }
+        let all = pending.len() < MAX_BATCH;
         let (reports, slots): (Vec<Report>, Vec<Slot>) =
             pending.drain(..).map(|outcome| (outcome.report, outcome.slot)).unzip();
         // First, so that whoever sees the delivery parked sees the webhook disabled.
         disable(engine, &reports).await;
         let Some(recorded) = record(&attempts, &reports).await else { return };
+        if all {
+            attempts.unrecorded.store(false, Ordering::Release);
+        }
         // The claimer may be asleep until later than what is due now: a retry, a notice, or the
         // next in line, if it was not given this one's slot.
         let delivered = |report: &Report| report.after.state.status() == DeliveryStatus::Delivered;
@@ -135,11 +135,7 @@ async fn persist(
         metrics.committed(Commit::Record, clock.monotonic().saturating_sub(began));
         match recorded {
             Err(failure) if failure.outage().is_some() => {
-                metrics.fault(Fault::Database);
-                error!(
-                    error = %Chain(&failure), reports = reports.len(),
-                    "cannot record; trying again"
-                );
+                engine.context.refused(&failure, "cannot record");
             }
             decided => return Some(decided),
         }
@@ -169,16 +165,24 @@ async fn disable(engine: &Engine, reports: &[Report]) {
     let mut to_disable = BTreeMap::new();
     for report in reports {
         let webhook = &report.claimed.webhook;
+        // Not by one failure after quiet days: its retry may be fine.
+        let persists = report.after.failures > 1 || report.after.state.reason().is_some();
         let failed = report.attempt.as_ref().is_some_and(|attempt| attempt.outcome.is_failure());
         if report.after.state.reason() == Some(ParkReason::Gone) {
             to_disable.insert(webhook.number, (webhook, GONE));
-        } else if failed && !delivered.contains(&webhook.number) && fails_for_long(engine, webhook)
+        } else if failed
+            && persists
+            && !delivered.contains(&webhook.number)
+            && fails_for_long(engine, webhook)
         {
             to_disable.entry(webhook.number).or_insert((webhook, FAILING));
         }
     }
     for (webhook, reason) in to_disable.into_values() {
-        disable_for(engine, webhook, reason).await;
+        if disable_for(engine, webhook, reason).await.is_err() {
+            // So will be the others.
+            return;
+        }
     }
 }
 
@@ -191,7 +195,11 @@ fn fails_for_long(engine: &Engine, webhook: &Webhook) -> bool {
 }
 
 /// Unless it points elsewhere or is stopped by now.
-async fn disable_for(engine: &Engine, webhook: &Webhook, reason: &'static str) {
+async fn disable_for(
+    engine: &Engine,
+    webhook: &Webhook,
+    reason: &'static str,
+) -> Result<(), StoreError> {
     let (id, url) = (webhook.settings.id, webhook.settings.url.clone());
     let Context { clock, random, .. } = &engine.context;
     let (now, random) = (clock.now(), Arc::clone(random));
@@ -210,7 +218,9 @@ async fn disable_for(engine: &Engine, webhook: &Webhook, reason: &'static str) {
         }
         Err(StoreError::Declined) => {}
         Err(failure) => {
-            error!(webhook.id = %id, error = %Chain(&failure), "cannot disable the webhook");
+            engine.context.refused(&failure, "cannot disable a webhook");
+            return Err(failure);
         }
     }
+    Ok(())
 }

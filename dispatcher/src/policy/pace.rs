@@ -12,7 +12,7 @@ use super::retry;
 /// An attempt without an answer that took so long is silence.
 const LONG: Duration = Duration::from_secs(1);
 /// No pause after a fault of our own is longer: it may be over any moment.
-const LONGEST_OF_OURS: Duration = Duration::from_mins(1);
+pub const LONGEST_OF_OURS: Duration = Duration::from_mins(1);
 /// No pause is longer.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 

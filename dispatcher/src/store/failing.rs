@@ -16,8 +16,13 @@ pub(super) fn changed<'a>(
 ) -> Vec<Webhook> {
     let mut since: BTreeMap<i64, Option<Timestamp>> = BTreeMap::new();
     for report in reports {
-        let Some(attempt) = &report.attempt else { continue };
-        let webhook = since.entry(report.claimed.webhook.number);
+        let (Some(attempt), asked) = (&report.attempt, &report.claimed.webhook) else { continue };
+        let current = registry.webhook_numbered(asked.number);
+        if current.is_none_or(|current| current.settings.url != asked.settings.url) {
+            // It points elsewhere by now.
+            continue;
+        }
+        let webhook = since.entry(asked.number);
         match attempt.outcome {
             AttemptOutcome::OurFault => {}
             AttemptOutcome::Delivered => *webhook.or_default() = None,

@@ -47,6 +47,8 @@ pub struct WebhookDraft {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unreadable {
     pub secrets: bool,
+    /// With the secrets, a private key that signed beside them.
+    pub private_key: bool,
     pub headers: bool,
 }
 
@@ -112,7 +114,8 @@ impl WebhookDraft {
         now: Timestamp,
     ) -> Result<(), TooManySecrets> {
         let end = now.plus(overlap);
-        let asymmetric = self.secrets.first().is_some_and(|last| last.private_key.is_some());
+        let asymmetric = self.secrets.first().is_some_and(|last| last.private_key.is_some())
+            || self.unreadable.private_key;
         let private_key = asymmetric.then_some(private_key);
         let mut secrets = vec![WebhookSecret { private_key, ..WebhookSecret::new(secret, now) }];
         let ending = self.secrets.iter().cloned().map(|known| {
@@ -124,7 +127,7 @@ impl WebhookDraft {
             return Err(TooManySecrets);
         }
         self.secrets = secrets;
-        self.unreadable.secrets = false;
+        self.unreadable = Unreadable { headers: self.unreadable.headers, ..Default::default() };
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::net::UdpSocket;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -148,10 +149,20 @@ fn explain(error: &(dyn Error + 'static)) -> SendError {
 fn ours(error: &io::Error) -> Option<Fault> {
     match error.kind() {
         io::ErrorKind::OutOfMemory | io::ErrorKind::AddrNotAvailable => Some(Fault::Resources),
-        io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => Some(Fault::Network),
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => {
+            (!has_a_way_out()).then_some(Fault::Network)
+        }
         // The standard library has no name for these.
         _ => OUT_OF_FILES.contains(&error.raw_os_error()?).then_some(Fault::Resources),
     }
+}
+
+/// Whether this machine knows a way to the world: the addresses of a root name server. Connecting a
+/// UDP socket sends nothing.
+fn has_a_way_out() -> bool {
+    [("0.0.0.0:0", "198.41.0.4:53"), ("[::]:0", "[2001:503:ba3e::2:30]:53")].into_iter().any(
+        |(here, there)| UdpSocket::bind(here).is_ok_and(|socket| socket.connect(there).is_ok()),
+    )
 }
 
 /// The error of TLS inside one of I/O, or inside one that is inside.

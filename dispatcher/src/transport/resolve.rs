@@ -53,10 +53,17 @@ impl Resolve for SystemResolver {
     }
 }
 
+/// AI_ADDRCONFIG: no IPv6 addresses where there is no IPv6.
+#[cfg(target_os = "linux")]
+const ADDRESSES_LIKE_OURS: i32 = 0x20;
+#[cfg(not(target_os = "linux"))]
+const ADDRESSES_LIKE_OURS: i32 = 0;
+
 fn ask(name: &str) -> Result<Vec<IpAddr>, Unresolved> {
-    let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
+    let socktype = SockType::Stream.into();
+    let hints = AddrInfoHints { socktype, flags: ADDRESSES_LIKE_OURS, ..AddrInfoHints::default() };
     let found = getaddrinfo(Some(name), None, Some(hints)).map_err(|error| match error.kind() {
-        LookupErrorKind::NoName | LookupErrorKind::NoData | LookupErrorKind::Fail => {
+        LookupErrorKind::NoName | LookupErrorKind::NoData => {
             Unresolved::NoAddress("the name has no address".into())
         }
         _ => Unresolved::NoAnswer(std::io::Error::from(error).to_string()),
@@ -70,13 +77,13 @@ fn ask(name: &str) -> Result<Vec<IpAddr>, Unresolved> {
 pub(super) struct GuardedResolver {
     resolver: Arc<dyn Resolve>,
     targets: Targets,
-    /// The name that was resolved last.
-    proof: Arc<Mutex<Option<String>>>,
+    /// The last two names that were resolved.
+    proofs: Arc<Mutex<[Option<String>; 2]>>,
 }
 
 impl GuardedResolver {
     pub(super) fn new(resolver: impl Resolve, targets: Targets) -> Self {
-        Self { resolver: Arc::new(resolver), targets, proof: Arc::default() }
+        Self { resolver: Arc::new(resolver), targets, proofs: Arc::default() }
     }
 
     async fn resolve(self, name: Name) -> Result<std::vec::IntoIter<SocketAddr>, BoxError> {
@@ -95,7 +102,7 @@ impl GuardedResolver {
         if addresses.is_empty() {
             return Err(SendError::Dns("the name has no address".into()).into());
         }
-        *self.proof.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.to_owned());
+        self.remember(name);
         if let Some(refused) = addresses.iter().find(|address| !self.targets.allows(**address)) {
             // For the operator. The partner is not told what our name servers say.
             info!(name, address = %refused, "a name of an address not allowed");
@@ -106,11 +113,20 @@ impl GuardedResolver {
         Ok(addresses.into_iter())
     }
 
+    fn remember(&self, name: &str) {
+        let mut proofs = self.proofs.lock().unwrap_or_else(PoisonError::into_inner);
+        if proofs[0].as_deref() != Some(name) {
+            proofs.swap(0, 1);
+            proofs[0] = Some(name.to_owned());
+        }
+    }
+
     /// Whether another name can be resolved, one that could be before. If so, that this one cannot
     /// is the fault of its own name servers.
     async fn can_resolve_others(&self, name: &str) -> bool {
-        let proof = self.proof.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(other) = proof.filter(|other| other != name) else { return false };
+        let proofs = self.proofs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let other = proofs.into_iter().flatten().find(|other| other != name);
+        let Some(other) = other else { return false };
         let found = tokio::time::timeout(PROOF_TIMEOUT, self.resolver.resolve(&other)).await;
         matches!(found, Ok(Ok(_)))
     }

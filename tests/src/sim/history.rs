@@ -8,7 +8,7 @@ use bluum_hooks_dispatcher::store::{LEASE, StoredAttempt};
 use bluum_hooks_shared::id::EventId;
 
 use super::law::{self, Stored};
-use super::ledger::{Asked, Entries, Known};
+use super::ledger::{Asked, Entries, Known, span};
 use super::world::World;
 
 /// From claiming to asking, no more time passes than this.
@@ -61,12 +61,9 @@ fn recorded<'a>(
     stored: &'a BTreeMap<i64, Stored>,
 ) -> Result<BTreeMap<EventId, Vec<Told<'a>>>, String> {
     let attempts = stored.values().flat_map(|(one, list)| list.iter().map(|it| (one.event, it)));
-    let span = |attempt: &StoredAttempt| {
-        u64::try_from(u128::from(attempt.attempt.id) & u128::from(u64::MAX)).unwrap_or_default()
-    };
     let mut by_span: BTreeMap<u64, (EventId, &StoredAttempt)> = BTreeMap::new();
     for (event, attempt) in attempts {
-        let other = by_span.insert(span(attempt), (event, attempt));
+        let other = by_span.insert(span(attempt.attempt.id), (event, attempt));
         must(other.is_none(), || format!("recorded twice: {attempt:?}"))?;
     }
     let kept: BTreeSet<_> = stored.values().map(|(one, _)| one.event).collect();
@@ -97,10 +94,11 @@ fn repeated_for_a_reason(
 ) -> Result<(), String> {
     let heard = first.end.is_some_and(|end| end.is_success());
     let wanted = known.replays.iter().any(|(asked, delivered)| *delivered && *asked < again.begun);
+    let given_up = || entries.refused.contains(&first.span) && lease_is_over(entries, first, again);
     let reason = match recorded {
         Some(_) if heard => wanted,
         Some(_) => true,
-        None => first.boot != again.boot || lease_is_over(entries, first, again),
+        None => first.boot != again.boot || leapt(entries, first, again) || given_up(),
     };
     must(reason, || format!("asked again for no reason: {first:?} {recorded:?} {again:?}"))
 }
@@ -117,9 +115,13 @@ fn in_time<'a>(entries: &Entries, told: &[Told<'a>]) -> Vec<Told<'a>> {
 
 /// Whether the claim of the first may have run out when the second was made.
 fn lease_is_over(entries: &Entries, first: &Asked, second: &Asked) -> bool {
+    leapt(entries, first, second) || second.latest.since(first.wall) + ON_THE_WAY >= LEASE
+}
+
+/// Whether the clock was put forward by more than a lease before the second was made.
+fn leapt(entries: &Entries, first: &Asked, second: &Asked) -> bool {
     let begun = entries.boots[first.boot - 1];
-    let leapt = entries.leaps.iter().any(|leap| (begun..second.begun).contains(leap));
-    leapt || second.latest.since(first.wall) + ON_THE_WAY >= LEASE
+    entries.leaps.iter().any(|leap| (begun..second.begun).contains(leap))
 }
 
 /// The header counts what is recorded, so it stays or goes one up.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bluum_hooks_shared::api::AttemptOutcome;
-use bluum_hooks_shared::id::{DeliveryId, EventId, TenantId, WebhookId};
+use bluum_hooks_shared::id::{AttemptId, DeliveryId, EventId, TenantId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 use bytes::Bytes;
 
@@ -41,6 +41,8 @@ pub(super) struct Entries {
     numbers: BTreeMap<(usize, EventId), i64>,
     /// The claim that was handed out last.
     pub(super) claims: BTreeMap<DeliveryId, u32>,
+    /// The attempts of which a record was refused, by the span that their trace shows.
+    pub(super) refused: BTreeSet<u64>,
     /// When the wall clock was put forward by more than a lease.
     pub(super) leaps: Vec<Tick>,
     /// When each process began.
@@ -224,4 +226,9 @@ impl Entries {
         });
         place
     }
+}
+
+/// The id of an attempt, as far as its trace shows it.
+pub(super) fn span(attempt: AttemptId) -> u64 {
+    u64::try_from(u128::from(attempt) & u128::from(u64::MAX)).unwrap_or_default()
 }

@@ -37,7 +37,7 @@ pub fn is_planted(bug: usize) -> bool {
 "#;
 
 /// All of them.
-pub const BUGS: [Bug; 16] = [
+pub const BUGS: [Bug; 17] = [
     Bug {
         name: "drop the claim fence",
         file: "dispatcher/src/store/memory/record.rs",
@@ -55,6 +55,12 @@ pub const BUGS: [Bug; 16] = [
             Box::pin(std::future::ready(Ok(answer)))
                 as std::pin::Pin<Box<dyn Future<Output = Result<Answer, SendError>> + Send>>
         }",
+    },
+    Bug {
+        name: "claim while outcomes are not recorded",
+        file: "dispatcher/src/engine/claim.rs",
+        sound: "attempts.unrecorded.load(Ordering::Acquire)",
+        broken: "false",
     },
     Bug {
         name: "forget the successor",

@@ -10,14 +10,14 @@ use bluum_hooks_dispatcher::slots::Slots;
 use bluum_hooks_dispatcher::store::memory::MemoryStore;
 use bluum_hooks_dispatcher::store::{
     Accepted, Advanced, Answer, Change, Claimed, DeliveryFilter, Drained, Due, EventFilter,
-    Forgotten, Health, Horizon, Keep, NewAnswer, NewEvent, OutboxReader, Page, Recorded, Registry,
-    ReplayFilter, Report, Store, StoreError, StoredAttempt, StoredDelivery, StoredEvent,
+    Forgotten, Health, Horizon, Keep, NewAnswer, NewEvent, Outage, OutboxReader, Page, Recorded,
+    Registry, ReplayFilter, Report, Store, StoreError, StoredAttempt, StoredDelivery, StoredEvent,
 };
 use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, ReplayId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 
 use super::clock::SimClock;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, span};
 use super::trace::Trace;
 use crate::walk::dice::Dice;
 
@@ -116,7 +116,11 @@ impl FaultyStore {
             let mut weather = self.weather.lock().unwrap();
             let (refused, lost) = (weather.refused, weather.lost);
             let out = self.clock.monotonic() < weather.out_until;
-            (weather.thousandths(refused) || out, weather.thousandths(lost))
+            if out {
+                self.trace.note(|| format!("store is out: {verb}"));
+                return Err(StoreError::Outage(Outage::Broken));
+            }
+            (weather.thousandths(refused), weather.thousandths(lost))
         };
         if refused {
             self.trace.note(|| format!("store refuses: {verb}"));
@@ -196,7 +200,13 @@ impl Store for FaultyStore {
             }
             Ok(recorded)
         };
-        self.reach("record", record).await
+        let outcome = self.reach("record", record).await;
+        // Refused alone, it is given up; an outage is waited for.
+        if outcome.as_ref().is_err_and(|failure| failure.outage().is_none()) {
+            let attempts = reports.iter().filter_map(|report| report.attempt.as_ref());
+            self.ledger.open().refused.extend(attempts.map(|attempt| span(attempt.id)));
+        }
+        outcome
     }
 
     async fn drain_outbox(

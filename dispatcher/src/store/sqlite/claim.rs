@@ -175,5 +175,5 @@ async fn due_of_webhook(
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(transaction)
         .await?;
-    rows.iter().map(|found| row::claimable(found, registry)).collect()
+    Ok(row::all_claimable(&rows, registry))
 }

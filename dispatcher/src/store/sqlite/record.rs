@@ -155,8 +155,7 @@ pub(super) async fn release(
         .fetch_all(&mut *transaction)
         .await?;
     let mut changes = Vec::with_capacity(rows.len());
-    for found in &rows {
-        let mut next = row::claimable(found, registry)?;
+    for mut next in row::all_claimable(&rows, registry) {
         let line = (next.webhook.number, next.ordering_key.as_deref().unwrap_or_default());
         let predecessor = finished.get(&line).copied().flatten();
         let Ok(after) = turns::ready(next.progress, predecessor.is_some(), now) else { continue };

@@ -214,9 +214,14 @@ fn webhook(found: &SqliteRow, vault: &Vault) -> Result<WebhookDraft, StoreError>
     let schedule: Option<&str> = found.try_get("retry_schedule")?;
     let schedule: Option<Vec<u64>> = schedule.map(|_| json(found, "retry_schedule")).transpose()?;
     let secrets: Vec<SecretRow> = json(found, "secrets")?;
+    let private_key = secrets.first().is_some_and(SecretRow::has_private_key);
     let secrets = secrets.iter().map(|row| row.open(vault, &name)).collect::<Result<Vec<_>, _>>();
     let headers = open_headers(vault, &name, &json(found, "headers")?);
-    let unreadable = Unreadable { secrets: secrets.is_err(), headers: headers.is_err() };
+    let unreadable = Unreadable {
+        secrets: secrets.is_err(),
+        private_key: secrets.is_err() && private_key,
+        headers: headers.is_err(),
+    };
     for error in secrets.as_ref().err().into_iter().chain(headers.as_ref().err()) {
         error!(
             webhook.id = name, error = %Chain(error),

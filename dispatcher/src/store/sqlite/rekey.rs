@@ -4,13 +4,14 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use bluum_hooks_shared::api::CustomHeaders;
 use serde::Serialize;
 use sqlx::{Connection, Row, SqliteConnection};
 use tracing::warn;
 
 use super::open::{Cause, connect, is_new, key, lock, options, real, unusable};
 use super::registry::json;
-use super::seal::{SecretRow, reseal_headers};
+use super::seal::{SecretRow, reseal_headers, seal_headers};
 use super::{OpenError, answers, row, statement};
 use crate::random::Random;
 use crate::store::StoreError;
@@ -85,13 +86,19 @@ async fn reseal(
     let (mut webhooks, mut secrets) = (0, 0);
     for found in sqlx::query(statement::SEALED).fetch_all(&mut *transaction).await? {
         let id: String = found.try_get("id")?;
-        let mut rows: Vec<SecretRow> = json(&found, "secrets")?;
+        let deleted: bool = found.try_get("deleted")?;
+        // A deleted webhook signs nothing any more, and what does not open of it could not be mended.
+        let mut rows: Vec<SecretRow> = if deleted { Vec::new() } else { json(&found, "secrets")? };
         for row in &mut rows {
             row.reseal(&id, from, to)?;
             secrets += 1;
         }
         let mut headers = json(&found, "headers")?;
-        reseal_headers(&mut headers, &id, from, to)?;
+        if deleted {
+            headers = seal_headers(to, &id, &CustomHeaders::default())?;
+        } else {
+            reseal_headers(&mut headers, &id, from, to)?;
+        }
         let set = sqlx::query(statement::SET_SEALED).bind(&id).bind(row::batch(&rows)?);
         let set = set.bind(row::batch(&headers)?);
         webhooks += set.execute(&mut *transaction).await?.rows_affected();

@@ -9,8 +9,11 @@ use bytes::Bytes;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
+use tracing::error;
+
 use crate::policy::state::{ParkReason, Progress, State};
 use crate::store::{Claimed, Registry, StoreError, StoredDelivery, Webhook};
+use crate::telemetry::Chain;
 
 /// A column that holds the text of an id or the like.
 pub(super) fn parsed<T>(row: &SqliteRow, column: &str) -> Result<T, StoreError>
@@ -128,7 +131,20 @@ fn webhook<'a>(row: &SqliteRow, registry: &'a Registry) -> Result<&'a Arc<Webhoo
 }
 
 /// A delivery with its event, as `DUE_OF_WEBHOOK` and `SUCCESSORS` select it; not claimed yet.
-pub(super) fn claimable(row: &SqliteRow, registry: &Registry) -> Result<Claimed, StoreError> {
+/// Those of these rows that can be read. One that cannot is for a person to look at, and holds up
+/// no other.
+pub(super) fn all_claimable(rows: &[SqliteRow], registry: &Registry) -> Vec<Claimed> {
+    let read = rows.iter().map(|row| claimable(row, registry));
+    read.filter_map(|claimed| {
+        let told = |failure: &StoreError| {
+            error!(error = %Chain(failure), "a delivery cannot be read; see `bluum-hooks audit`");
+        };
+        claimed.inspect_err(told).ok()
+    })
+    .collect()
+}
+
+fn claimable(row: &SqliteRow, registry: &Registry) -> Result<Claimed, StoreError> {
     let body: Vec<u8> = row.try_get("body")?;
     Ok(Claimed {
         position: row.try_get("position")?,

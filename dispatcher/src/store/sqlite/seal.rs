@@ -51,6 +51,10 @@ impl SecretRow {
         })
     }
 
+    pub(super) fn has_private_key(&self) -> bool {
+        self.private_key.is_some()
+    }
+
     /// Seals it anew, with another key.
     pub(super) fn reseal(&mut self, id: &str, from: &Vault, to: &Vault) -> Result<(), VaultError> {
         reseal(&mut self.sealed, id, from, to)?;

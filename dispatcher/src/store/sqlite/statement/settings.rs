@@ -99,7 +99,8 @@ WHERE row.key = 'key_id'
 UNION ALL
 SELECT sealed_with FROM answers WHERE sealed_with IS NOT NULL";
 
-pub(crate) const SEALED: &str = "SELECT id, secrets, headers FROM webhooks";
+pub(crate) const SEALED: &str = "
+SELECT id, secrets, headers, deleted_at IS NOT NULL AS deleted FROM webhooks";
 
 pub(crate) const SET_SEALED: &str = "
 UPDATE webhooks SET secrets = ?2, headers = ?3 WHERE id = ?1";
