@@ -48,13 +48,13 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
         {
             pending.push(outcome);
         }
-        let all = pending.len() < MAX_BATCH;
+        let mut caught_up = pending.len() < MAX_BATCH;
         let (reports, slots): (Vec<Report>, Vec<Slot>) =
             pending.drain(..).map(|outcome| (outcome.report, outcome.slot)).unzip();
         // First, so that whoever sees the delivery parked sees the webhook disabled.
         disable(engine, &reports).await;
-        let Some(recorded) = record(&attempts, &reports).await else { return };
-        if all {
+        let Some(recorded) = record(&attempts, &reports, &mut caught_up).await else { return };
+        if caught_up || inbox.is_empty() {
             attempts.unrecorded.store(false, Ordering::Release);
         }
         // The claimer may be asleep until later than what is due now: a retry, a notice, or the
@@ -100,13 +100,18 @@ fn count(engine: &Engine, report: &Report, recorded: Option<&Recorded>) {
 /// never take holds up no other; for that one there is `None`, and its lease will run out.
 ///
 /// `None` in all if the process must end before: then the deliveries are as if it had died.
-async fn record(attempts: &WeakAttempts, reports: &[Report]) -> Option<Vec<Option<Recorded>>> {
-    if let Ok(recorded) = persist(attempts, reports).await? {
+/// `caught_up` becomes false if that took an outage, in which more have come.
+async fn record(
+    attempts: &WeakAttempts,
+    reports: &[Report],
+    caught_up: &mut bool,
+) -> Option<Vec<Option<Recorded>>> {
+    if let Ok(recorded) = persist(attempts, reports, caught_up).await? {
         return Some(recorded.into_iter().map(Some).collect());
     }
     let mut all = Vec::with_capacity(reports.len());
     for report in reports {
-        match persist(attempts, std::slice::from_ref(report)).await? {
+        match persist(attempts, std::slice::from_ref(report), caught_up).await? {
             Ok(recorded) => all.extend(recorded.into_iter().map(Some)),
             Err(failure) => {
                 error!(
@@ -126,6 +131,7 @@ async fn record(attempts: &WeakAttempts, reports: &[Report]) -> Option<Vec<Optio
 async fn persist(
     attempts: &WeakAttempts,
     reports: &[Report],
+    caught_up: &mut bool,
 ) -> Option<Result<Vec<Recorded>, StoreError>> {
     let engine = &attempts.engine;
     let Context { store, clock, metrics, .. } = &engine.context;
@@ -139,6 +145,7 @@ async fn persist(
             }
             decided => return Some(decided),
         }
+        *caught_up = false;
         attempts.unrecorded.store(true, Ordering::Release);
         tokio::select! {
             biased;
