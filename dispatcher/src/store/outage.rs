@@ -67,8 +67,8 @@ fn sqlite_outage(code: u32) -> Option<Outage> {
         13 => Some(Outage::Full),
         3 | 8 => Some(Outage::ReadOnly),
         5 | 6 | 15 => Some(Outage::Locked),
-        // A statement that fails (a trigger that somebody added), a constraint, a value of the wrong
-        // kind or size: about this write.
+        // A statement that fails (a trigger that somebody added), a constraint, a value of the
+        // wrong kind or size: about this write.
         1 | 18..=21 | 25 => None,
         _ => Some(Outage::Broken),
     }

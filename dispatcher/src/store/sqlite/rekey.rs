@@ -87,7 +87,7 @@ async fn reseal(
     for found in sqlx::query(statement::SEALED).fetch_all(&mut *transaction).await? {
         let id: String = found.try_get("id")?;
         let deleted: bool = found.try_get("deleted")?;
-        // A deleted webhook signs nothing any more, and what does not open of it could not be mended.
+        // A deleted webhook signs nothing any more, and nobody could mend what does not open of it.
         let mut rows: Vec<SecretRow> = if deleted { Vec::new() } else { json(&found, "secrets")? };
         for row in &mut rows {
             row.reseal(&id, from, to)?;
