@@ -58,14 +58,13 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
     crash_point::reach("send.answered");
     let ended = engine.context.clock.monotonic();
     let duration = ended.saturating_sub(began);
-    if !has_moved(engine, &claimed) {
+    let moved = has_moved(engine, &claimed);
+    if !moved {
         learn(engine, &claimed, &outcome, began, ended);
     }
     let verdict = match verdict(&outcome, engine.context.clock.now()) {
         // Who is gone is not where the webhook points now.
-        Verdict::Gone if has_moved(engine, &claimed) => {
-            Verdict::Failed { not_before: Duration::ZERO }
-        }
+        Verdict::Gone if moved => Verdict::Failed { not_before: Duration::ZERO },
         verdict => verdict,
     };
     let attempt = describe(id, started_at, duration, outcome);

@@ -55,8 +55,7 @@ fn stopped(status: WebhookStatus, reason: Option<&str>) -> Option<Webhook> {
 
 fn delivery(status: DeliveryStatus, attempts: Vec<Attempt>) -> Delivery {
     let count = u32::try_from(attempts.len()).unwrap();
-    let fine = [AttemptOutcome::Delivered, AttemptOutcome::OurFault];
-    let failures = attempts.iter().filter(|attempt| !fine.contains(&attempt.outcome)).count();
+    let failures = attempts.iter().filter(|attempt| attempt.outcome.is_failure()).count();
     Delivery {
         id: DeliveryId::new(ACCEPTED, 5),
         object: "delivery".into(),

@@ -40,20 +40,18 @@ SELECT \"table\" || ' row ' || coalesce(rowid, '?') || ' refers to no ' || paren
 FROM pragma_foreign_key_check";
 
 /// What was given out last, and what is there, of each table whose rows are never numbered twice.
-pub(crate) const ROW_NUMBERS: &str = "
+pub(crate) const ROW_NUMBERS: &str = concat!(
+    "
 SELECT
     tables.name || ': row ' || highest || ' is there, and the last given is '
     || coalesce((SELECT seq FROM sqlite_sequence WHERE sqlite_sequence.name = tables.name), 'none')
-FROM (
-    SELECT 'events' AS name, (SELECT max(position) FROM events) AS highest
-    UNION ALL
-    SELECT 'deliveries', (SELECT max(position) FROM deliveries)
-    UNION ALL
-    SELECT 'webhooks', (SELECT max(number) FROM webhooks)
-) AS tables
+FROM ",
+    highest_rows!(),
+    "
 WHERE highest > coalesce(
     (SELECT seq FROM sqlite_sequence WHERE sqlite_sequence.name = tables.name), 0
-)";
+)"
+);
 
 // Keys and webhooks
 

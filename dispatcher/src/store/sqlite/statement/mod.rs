@@ -40,6 +40,19 @@ macro_rules! delivery_with_event {
     };
 }
 
+/// The highest row of each table whose rows are never numbered twice.
+macro_rules! highest_rows {
+    () => {
+        "(
+    SELECT 'events' AS name, (SELECT max(position) FROM events) AS highest
+    UNION ALL
+    SELECT 'deliveries', (SELECT max(position) FROM deliveries)
+    UNION ALL
+    SELECT 'webhooks', (SELECT max(number) FROM webhooks)
+) AS tables"
+    };
+}
+
 /// A delivery about to change its state, for `row::standing`.
 macro_rules! standing {
     () => {

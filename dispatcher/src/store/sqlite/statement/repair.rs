@@ -56,31 +56,27 @@ SET last_sequence = (SELECT max(sequence) FROM deliveries WHERE webhook = webhoo
 WHERE last_sequence < (SELECT max(sequence) FROM deliveries WHERE webhook = webhooks.number)
 RETURNING id || ' goes on after number ' || last_sequence";
 
-pub(crate) const ADD_ROW_NUMBERS: &str = "
+pub(crate) const ADD_ROW_NUMBERS: &str = concat!(
+    "
 INSERT INTO sqlite_sequence (name, seq)
 SELECT name, highest
-FROM (
-    SELECT 'events' AS name, (SELECT max(position) FROM events) AS highest
-    UNION ALL
-    SELECT 'deliveries', (SELECT max(position) FROM deliveries)
-    UNION ALL
-    SELECT 'webhooks', (SELECT max(number) FROM webhooks)
-) AS tables
+FROM ",
+    highest_rows!(),
+    "
 WHERE highest IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = tables.name)
-RETURNING name || ' goes on after row ' || seq";
+RETURNING name || ' goes on after row ' || seq"
+);
 
-pub(crate) const RAISE_ROW_NUMBERS: &str = "
+pub(crate) const RAISE_ROW_NUMBERS: &str = concat!(
+    "
 UPDATE sqlite_sequence SET seq = highest
-FROM (
-    SELECT 'events' AS of, (SELECT max(position) FROM events) AS highest
-    UNION ALL
-    SELECT 'deliveries', (SELECT max(position) FROM deliveries)
-    UNION ALL
-    SELECT 'webhooks', (SELECT max(number) FROM webhooks)
-)
-WHERE name = of AND seq < highest
-RETURNING name || ' goes on after row ' || seq";
+FROM ",
+    highest_rows!(),
+    "
+WHERE sqlite_sequence.name = tables.name AND seq < highest
+RETURNING name || ' goes on after row ' || seq"
+);
 
 pub(crate) const CANCEL_REPLAYS: &str = "
 UPDATE OR IGNORE replays SET status = 'canceled', finished_at = ?1
