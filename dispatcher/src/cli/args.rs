@@ -13,10 +13,12 @@ use crate::config::{DEFAULT_LISTEN, Sources};
 
 mod database;
 mod limits;
+mod signatures;
 mod webhooks;
 
 pub(super) use self::database::{AuditArgs, KeyedDatabaseArgs, RekeyArgs, SecretsCommand};
 use self::limits::LimitArgs;
+pub(super) use self::signatures::{SignArgs, VerifyArgs};
 pub(super) use self::webhooks::{ReplayArgs, WebhookSettings, WebhooksCommand};
 
 const EXIT_STATUS: &str = "Exit status:
@@ -26,6 +28,7 @@ const EXIT_STATUS: &str = "Exit status:
   3  no credentials, or not the right ones
   4  no such event, webhook, delivery
   5  the daemon does not answer
+  7  the signature does not verify
   9  the audit found a promise that is not kept
 
 Start here:  bluum-hooks demo";
@@ -109,6 +112,10 @@ pub(super) enum Command {
         #[arg(long)]
         why: bool,
     },
+    /// Check a signature, and say why it does not match
+    Verify(VerifyArgs),
+    /// Sign a body: print the three headers that come with it
+    Sign(SignArgs),
     /// Manage API keys (operators)
     #[command(subcommand, visible_alias = "key")]
     Keys(KeysCommand),

@@ -1,5 +1,5 @@
-//! The command line. Everything but `serve`, `init`, `audit`, `secrets` and `demo` is a client of
-//! the HTTP API.
+//! The command line. Everything but `serve`, `init`, `audit`, `secrets`, `demo`, `verify` and
+//! `sign` is a client of the HTTP API.
 
 mod args;
 mod audit;
@@ -18,7 +18,10 @@ mod replays;
 mod secrets;
 mod serve;
 mod show;
+mod sign;
+mod signed;
 mod tenants;
+mod verify;
 mod webhooks;
 
 use std::env;
@@ -88,6 +91,8 @@ async fn run(cli: Cli, printer: Printer) -> Result<(), Failure> {
         Command::Events(command) => events::run(command, &global.client()?, printer).await,
         Command::Deliveries(command) => deliveries::run(command, &global.client()?, printer).await,
         Command::Show { id, why } => show::run(&id, why, &global.client()?, printer).await,
+        Command::Verify(args) => verify::run(&args, printer),
+        Command::Sign(args) => sign::run(&args, printer),
         Command::Keys(command) => keys::run(command, &global.client()?, printer).await,
         Command::Tenants(command) => tenants::run(command, &global.client()?, printer).await,
     }
