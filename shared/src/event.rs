@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use crate::catalogue;
 use crate::id::EventId;
 use crate::object::{
-    Account, Delivery, Deposit, Document, KycDecision, Order, Wallet, Webhook, Withdrawal,
+    self, Account, Delivery, Deposit, Document, KycDecision, Order, Wallet, Webhook, Withdrawal,
 };
 use crate::time::Timestamp;
 
@@ -170,7 +170,7 @@ impl Data {
     /// Reads the data of an event of the type `name`.
     pub fn parse(name: &str, data: &str) -> Self {
         fn read<T: DeserializeOwned>(data: &str, wrap: fn(Box<T>) -> Data) -> Data {
-            match serde_json::from_str(data) {
+            match object::read(data) {
                 Ok(object) => wrap(Box::new(object)),
                 Err(error) => Data::Unreadable { reason: reason(&error) },
             }

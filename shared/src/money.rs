@@ -52,6 +52,12 @@ impl Decimal {
         self.0
     }
 
+    /// The number without its sign.
+    #[must_use]
+    pub fn abs(self) -> Self {
+        Self(self.0.abs())
+    }
+
     /// The sum, or `None` where it would not be exact.
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.exactly(other, |a, b| {
