@@ -8,11 +8,11 @@ use std::fmt;
 use axum_core::body::Body;
 use axum_core::extract::{FromRef, FromRequest, Request};
 use axum_core::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use crate::verify::Verified;
-use crate::{Event, EventError, Verifier, VerifyError, now};
+use crate::{Event, EventError, Verified, Verifier, VerifyError, now};
 
 /// A verified delivery. The state of the router must provide a [`Verifier`].
 ///
@@ -24,11 +24,11 @@ pub struct Webhook<T = Event>(pub T);
 /// What a verified delivery can be read into.
 pub trait Payload: Sized {
     /// Reads it. An error is answered with 400, so the sender will try again.
-    fn read(verified: &Verified<'_>) -> Result<Self, EventError>;
+    fn read(verified: &Verified<Bytes>) -> Result<Self, EventError>;
 }
 
 impl Payload for Event {
-    fn read(verified: &Verified<'_>) -> Result<Self, EventError> {
+    fn read(verified: &Verified<Bytes>) -> Result<Self, EventError> {
         verified.event()
     }
 }
@@ -44,7 +44,7 @@ pub struct Raw {
 }
 
 impl Payload for Raw {
-    fn read(verified: &Verified<'_>) -> Result<Self, EventError> {
+    fn read(verified: &Verified<Bytes>) -> Result<Self, EventError> {
         Ok(Self { id: verified.id().to_owned(), body: verified.body().to_vec() })
     }
 }
@@ -125,13 +125,13 @@ async fn receive<T: Payload>(request: Request, verifier: &Verifier) -> Result<T,
     // Before the body: a stranger's request is not worth reading.
     let pending = verifier.begin(&head.headers, now())?;
     let body = read(body, pending.max_body_bytes()).await?;
-    let verified = pending.finish(body.as_ref())?;
+    let verified = pending.finish(body, Vec::new())?;
     tracing::debug!(event.id = verified.id(), key = verified.fingerprint(), "webhook verified");
     T::read(&verified).map_err(Rejection::Malformed)
 }
 
 /// The whole body, or a refusal as soon as it has grown past `limit`.
-async fn read(body: Body, limit: usize) -> Result<impl AsRef<[u8]>, Rejection> {
+async fn read(body: Body, limit: usize) -> Result<Bytes, Rejection> {
     match Limited::new(body, limit).collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {

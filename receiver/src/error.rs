@@ -1,6 +1,8 @@
 //! Why a request was refused: for the receiver's own logs, never for the sender.
 
-use std::fmt;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 
 /// Why a request is not a delivery that we can trust.
 ///
@@ -41,6 +43,11 @@ pub enum VerifyError {
         /// How far is allowed.
         allowed: u64,
     },
+    /// There is no key to hold a signature against.
+    NoKey {
+        /// How many there are that are not trusted yet, or no longer.
+        configured: usize,
+    },
     /// There are signatures, none of a version that one of the keys is for: `v1` for secrets, `v1a`
     /// for public keys.
     NoKnownVersion {
@@ -59,7 +66,7 @@ pub enum VerifyError {
     },
     /// No signature fits: the wrong key, or a body that is not the one that was signed.
     NoMatch {
-        /// The fingerprints of the keys that were tried.
+        /// The fingerprints of the keys that were tried, at least one.
         fingerprints: Vec<String>,
         /// The length of the body, to compare with what the sender says it sent.
         body_bytes: usize,
@@ -73,7 +80,10 @@ impl VerifyError {
     pub fn status(&self) -> u16 {
         match self {
             Self::TooLarge { .. } => 413,
-            Self::TooOld { .. } | Self::TooNew { .. } | Self::NoMatch { .. } => 401,
+            Self::TooOld { .. }
+            | Self::TooNew { .. }
+            | Self::NoKey { .. }
+            | Self::NoMatch { .. } => 401,
             Self::MissingHeader { .. }
             | Self::DoubledHeader { .. }
             | Self::MalformedId
@@ -114,8 +124,9 @@ impl fmt::Display for VerifyError {
                 write!(f, "more than {allowed} signatures of version 'v1a'")
             }
             Self::TooLarge { allowed } => write!(f, "the body is larger than {allowed} bytes"),
-            Self::NoMatch { fingerprints, .. } if fingerprints.is_empty() => {
-                f.write_str("no key is configured")
+            Self::NoKey { configured: 0 } => f.write_str("no key is configured"),
+            Self::NoKey { configured } => {
+                write!(f, "none of the {configured} keys is trusted at this time")
             }
             Self::NoMatch { fingerprints, body_bytes } => write!(
                 f,
@@ -128,4 +139,4 @@ impl fmt::Display for VerifyError {
     }
 }
 
-impl std::error::Error for VerifyError {}
+impl core::error::Error for VerifyError {}

@@ -31,7 +31,7 @@ impl<K: AsRef<str>, V: AsRef<[u8]>> Headers for Vec<(K, V)> {
     }
 }
 
-#[cfg(feature = "axum")]
+#[cfg(feature = "http")]
 impl Headers for http::HeaderMap {
     fn values_of<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.get_all(name).iter().map(http::HeaderValue::as_bytes)
@@ -50,7 +50,7 @@ mod tests {
         assert_eq!(pairs.to_vec().values_of("webhook-signature").count(), 0);
     }
 
-    #[cfg(feature = "axum")]
+    #[cfg(feature = "http")]
     #[test]
     fn header_maps_give_up_their_doubles() {
         let mut map = http::HeaderMap::new();

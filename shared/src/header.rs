@@ -33,10 +33,6 @@ pub const MAX_DELIVERY_BYTES: usize = MAX_EVENT_BYTES + MAX_ENVELOPE_BYTES;
 pub const MAX_ID_BYTES: usize = 128;
 /// The longest name of an event type, in bytes.
 pub const MAX_EVENT_NAME_BYTES: usize = 128;
-/// How many entries of a `webhook-signature` header are looked at; the rest is ignored.
-///
-/// Five live secrets with two signatures each make ten.
-pub const MAX_SIGNATURES: usize = 32;
 /// How many `v1a` entries a `webhook-signature` header may have; more are refused.
 ///
 /// Each costs the receiver a curve operation per key. Twice what a dispatcher sends.

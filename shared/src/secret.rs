@@ -3,15 +3,17 @@
 //! It is shown to the partner once as `whsec_<base64>` and never printed otherwise: what logs and
 //! errors show is its fingerprint, which tells two secrets apart and gives neither away.
 
-use std::fmt;
-use std::str::FromStr;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
 
 use base64::Engine;
-use base64::alphabet;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
+
+use crate::signature::LENIENT;
 
 /// The fewest bytes a secret may have.
 pub const MIN_SECRET_BYTES: usize = 24;
@@ -21,15 +23,6 @@ pub const MAX_SECRET_BYTES: usize = 64;
 const PREFIX: &str = "whsec_";
 /// Base64 of [`MAX_SECRET_BYTES`], padded.
 const MAX_TEXT: usize = MAX_SECRET_BYTES.div_ceil(3) * 4;
-
-/// Secrets are pasted by hand and made by many tools, so missing padding and stray bits at the end
-/// are let pass here. In a signature they are not.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
 
 /// Why something is not a usable secret. Never quotes what was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +56,7 @@ impl fmt::Display for SecretError {
     }
 }
 
-impl std::error::Error for SecretError {}
+impl core::error::Error for SecretError {}
 
 /// A shared secret of 24 to 64 bytes. Wiped from memory when dropped.
 #[derive(Clone)]
@@ -71,11 +64,23 @@ pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
     /// From raw bytes, which the caller drew at random; 32 is what we make ourselves.
+    ///
+    /// Some senders use the text of a secret as it stands: `Secret::from_bytes(text.as_bytes())`.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SecretError> {
         match bytes.len() {
             0..MIN_SECRET_BYTES => Err(SecretError::TooShort { bytes: bytes.len() }),
             MIN_SECRET_BYTES..=MAX_SECRET_BYTES => Ok(Self(Zeroizing::new(bytes.to_vec()))),
             _ => Err(SecretError::TooLong),
+        }
+    }
+
+    /// From fewer bytes than that, for a sender who gives out no longer ones; one byte at least.
+    ///
+    /// Whoever guesses the secret signs what they like. Ask the sender for a longer one.
+    pub fn from_short_bytes(bytes: &[u8]) -> Result<Self, SecretError> {
+        match bytes.len() {
+            1..=MAX_SECRET_BYTES => Ok(Self(Zeroizing::new(bytes.to_vec()))),
+            _ => Self::from_bytes(bytes),
         }
     }
 
@@ -102,7 +107,7 @@ impl Secret {
         let mut text = Zeroizing::new([0; MAX_TEXT]);
         // The buffer holds the longest secret, so this cannot fail.
         let length = STANDARD.encode_slice(self.as_bytes(), &mut text[..]).unwrap_or(0);
-        let base64 = std::str::from_utf8(&text[..length]).unwrap_or_default();
+        let base64 = core::str::from_utf8(&text[..length]).unwrap_or_default();
         // Reserved in one piece: growing would leave a copy behind that nobody wipes.
         let mut whsec = Zeroizing::new(String::with_capacity(PREFIX.len() + length));
         whsec.push_str(PREFIX);
@@ -184,6 +189,9 @@ mod tests {
             Secret::parse("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS").unwrap_err(),
             SecretError::TooShort { bytes: 23 }
         );
+        assert_eq!(Secret::from_short_bytes(&[1; 3]).unwrap().as_bytes(), [1; 3]);
+        assert_eq!(Secret::from_short_bytes(&[]).unwrap_err(), SecretError::TooShort { bytes: 0 });
+        assert_eq!(Secret::from_short_bytes(&[1; 65]).unwrap_err(), SecretError::TooLong);
         assert_eq!(Secret::from_bytes(&[1; 65]).unwrap_err(), SecretError::TooLong);
         assert_eq!(Secret::parse(&"A".repeat(87)).unwrap_err(), SecretError::TooLong);
         assert_eq!(Secret::parse(&"A".repeat(1 << 20)).unwrap_err(), SecretError::TooLong);

@@ -238,10 +238,75 @@ fn without_a_secret_nothing_is_trusted() {
     let none = Verifier::new([] as [Key; 0]);
     let request = signed_at(NOW);
     let refused = none.verify(&request, BODY, now).unwrap_err();
-    assert_eq!(refused.to_string(), "no key is configured");
+    assert_eq!(refused, VerifyError::NoKey { configured: 0 });
+    assert_eq!((refused.status(), refused.to_string()), (401, "no key is configured".to_owned()));
     for text in ["", "  ", "whsec_"] {
         let short = KeyError::Secret(SecretError::TooShort { bytes: 0 });
         assert_eq!(Verifier::parse(text).unwrap_err(), short);
+    }
+}
+
+#[test]
+fn a_key_is_trusted_in_its_time_alone() {
+    let at = |offset| Timestamp::from_unix_seconds(NOW + offset);
+    let key = Key::from(secret(1)).not_before(at(-10)).not_after(at(10));
+    let verifier = Verifier::new([key.clone()]);
+    let verify = |now| verifier.verify(&signed_at(NOW), BODY, at(now)).map(|_| ());
+    for now in [-10, 0, 10] {
+        assert_eq!(verify(now), Ok(()), "{now}");
+    }
+    for now in [-11, 11] {
+        let refused = verify(now).unwrap_err();
+        assert_eq!(refused, VerifyError::NoKey { configured: 1 });
+        assert_eq!(refused.to_string(), "none of the 1 keys is trusted at this time");
+    }
+    // Where another key is trusted, the one that is not is as if it were not there.
+    let both = Verifier::new([key, secret(2).into()]);
+    let refused = both.verify(&signed_at(NOW), BODY, at(11)).unwrap_err();
+    let fingerprints = vec![secret(2).fingerprint()];
+    assert_eq!(refused, VerifyError::NoMatch { fingerprints, body_bytes: BODY.len() });
+}
+
+/// Each opens what its text says, and leaves the rest closed.
+#[test]
+fn a_rule_can_be_given_up_by_name() {
+    let id = |id: &str| {
+        let mut request = with(WEBHOOK_SIGNATURE, sign(1, id, NOW, BODY));
+        request[0].1 = id.as_bytes().to_vec();
+        request
+    };
+    let twice = |name| {
+        let mut request = signed_at(NOW);
+        let copy = request.iter().find(|(key, _)| *key == name).unwrap().clone();
+        request.push(copy);
+        request
+    };
+    let unpadded = sign(1, "evt_1", NOW, BODY).trim_end_matches('=').to_owned();
+    let cases = [
+        (Leniency::DottedIds, id("evt.1")),
+        (Leniency::LongIds, id(&"x".repeat(MAX_ID_BYTES + 1))),
+        (Leniency::RepeatedHeaders, twice(WEBHOOK_ID)),
+        (Leniency::PaddedTimestamps, with(WEBHOOK_TIMESTAMP, format!(" {NOW} "))),
+        (Leniency::LooseSignatures, with(WEBHOOK_SIGNATURE, unpadded)),
+    ];
+    let now = Timestamp::from_unix_seconds(NOW);
+    for (allowed, _) in &cases {
+        let verifier = Verifier::new([secret(1)]).allow(*allowed);
+        for (leniency, request) in &cases {
+            let verified = verifier.verify(request, BODY, now);
+            assert_eq!(verified.is_ok(), allowed == leniency, "{allowed:?} {leniency:?}");
+        }
+        assert!(verifier.verify(&signed_at(NOW), BODY, now).is_ok());
+        assert!(verifier.verify(&signed_at(NOW), b"{}", now).is_err());
+    }
+    let every = cases.iter().fold(Verifier::new([secret(1)]), |all, (one, _)| all.allow(*one));
+    let mut other = signed_at(NOW);
+    other.push((WEBHOOK_ID, b"evt_2".to_vec()));
+    let refused = every.verify(&other, BODY, now).unwrap_err();
+    assert_eq!(refused, VerifyError::DoubledHeader { name: WEBHOOK_ID });
+    for id in ["", " ", "evt 1", "evt_1\n"] {
+        let request = with(WEBHOOK_ID, id);
+        assert_eq!(every.verify(&request, BODY, now).unwrap_err(), VerifyError::MalformedId);
     }
 }
 
@@ -276,7 +341,9 @@ fn verify_for(
 ) -> Result<String, VerifyError> {
     let request = with(WEBHOOK_SIGNATURE, signatures);
     let now = Timestamp::from_unix_seconds(NOW);
-    Verifier::new(keys).verify(&request, BODY, now).map(|verified| verified.fingerprint())
+    let verifier = Verifier::new(keys);
+    let verified = verifier.verify(&request, BODY, now)?;
+    Ok(verified.fingerprint().to_owned())
 }
 
 #[test]
