@@ -28,7 +28,7 @@ pub use bluum_hooks_shared::time::Timestamp;
 #[cfg(feature = "events")]
 pub use bluum_hooks_shared::time::TimestampError;
 #[cfg(feature = "events")]
-pub use bluum_hooks_shared::{id, object};
+pub use bluum_hooks_shared::{catalogue, id, object};
 
 #[cfg(feature = "std")]
 pub use clock::now;
