@@ -13,6 +13,10 @@ mod error;
 mod headers;
 mod key;
 mod leniency;
+#[cfg(feature = "tower")]
+mod receive;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod verify;
 
 #[cfg(feature = "v1a")]
