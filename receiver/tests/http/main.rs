@@ -5,4 +5,5 @@ mod axum;
 mod body;
 mod client;
 mod contract;
+mod examples;
 mod tower;
