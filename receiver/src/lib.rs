@@ -18,6 +18,10 @@ pub mod guide;
 mod headers;
 mod key;
 mod leniency;
+#[cfg(feature = "tower")]
+mod receive;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod verify;
 
 #[cfg(feature = "v1a")]

@@ -300,7 +300,7 @@ impl<'a> Pending<'a> {
 pub struct Verified<B> {
     id: B,
     timestamp: Timestamp,
-    body: B,
+    pub(crate) body: B,
     key: Arc<str>,
 }
 
