@@ -356,5 +356,6 @@ fn text(value: &[u8]) -> Option<&str> {
     str::from_utf8(value).ok().filter(|_| printable)
 }
 
-#[cfg(all(test, feature = "v1a"))]
+#[cfg(test)]
+#[cfg(feature = "v1a")]
 mod tests;
