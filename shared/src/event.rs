@@ -4,6 +4,7 @@
 //! or whose data does not have the shape expected, can still be identified, deduplicated and kept.
 
 use std::fmt::{self, Write};
+use std::ops::Range;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -16,6 +17,10 @@ use crate::object::{
     self, Account, Delivery, Deposit, Document, KycDecision, Order, Wallet, Webhook, Withdrawal,
 };
 use crate::time::Timestamp;
+
+mod page;
+
+pub use page::EventPage;
 
 /// Something that happened.
 #[derive(Clone)]
@@ -36,7 +41,9 @@ pub struct Event {
     pub investor_id: Option<String>,
     /// What it happened to.
     pub data: Data,
-    raw_data: Box<RawValue>,
+    body: Box<str>,
+    /// Where in the body `data` stands.
+    data_at: Range<usize>,
 }
 
 /// The resource that an event is about, as it stood at that moment.
@@ -103,14 +110,15 @@ impl fmt::Display for EventError {
 impl std::error::Error for EventError {}
 
 #[derive(Deserialize)]
-struct Envelope {
+struct Envelope<'a> {
     id: Option<String>,
     created: Option<i64>,
     livemode: Option<bool>,
     event: String,
     timestamp: Timestamp,
     investor_id: Option<String>,
-    data: Box<RawValue>,
+    #[serde(borrow)]
+    data: &'a RawValue,
 }
 
 impl Event {
@@ -131,15 +139,9 @@ impl Event {
     }
 
     fn read(body: &[u8], fallback: Option<&str>) -> Result<Self, EventError> {
-        let text =
-            std::str::from_utf8(body).map_err(|_| EventError::NotJson { line: 0, column: 0 })?;
-        let envelope: Envelope = serde_json::from_str(text).map_err(|error| {
-            if error.is_data() {
-                EventError::Envelope { reason: reason(&error) }
-            } else {
-                EventError::NotJson { line: error.line(), column: error.column() }
-            }
-        })?;
+        let (text, envelope): (_, Envelope<'_>) = from_json(body)?;
+        // It was borrowed from there.
+        let start = envelope.data.get().as_ptr().addr() - text.as_ptr().addr();
         let id = envelope.id.or_else(|| fallback.map(str::to_owned));
         Ok(Self {
             id: id
@@ -150,13 +152,33 @@ impl Event {
             name: envelope.event,
             timestamp: envelope.timestamp,
             investor_id: envelope.investor_id,
-            raw_data: envelope.data,
+            data_at: start..start + envelope.data.get().len(),
+            body: text.into(),
         })
+    }
+
+    /// The whole body as it was sent, byte for byte: what [`Event::parse_with_id`] reads again.
+    pub fn body(&self) -> &str {
+        &self.body
     }
 
     /// `data` as it was sent, byte for byte.
     pub fn raw_data(&self) -> &str {
-        self.raw_data.get()
+        &self.body[self.data_at.clone()]
+    }
+
+    /// The object that it is about, with its kind: `order:ord_…`. `None` if `data` has no `id`.
+    ///
+    /// The kind is what the catalogue says, or the name of the type without its last word.
+    pub fn object(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Identified {
+            id: String,
+        }
+        let Identified { id } = self.data_as().ok()?;
+        let known = catalogue::find(&self.name).map(|event_type| event_type.object);
+        let kind = known.or_else(|| self.name.rsplit_once('.').map(|(kind, _)| kind));
+        Some(format!("{}:{id}", kind.unwrap_or(&self.name)))
     }
 
     /// Reads `data` into a type of the caller's own, for what this version does not know.
@@ -165,7 +187,7 @@ impl Event {
     }
 }
 
-/// Leaves `raw_data` out: it may name a person, and `{:?}` ends up in logs.
+/// Leaves the body out: it may name a person, and `{:?}` ends up in logs.
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event")
@@ -202,6 +224,19 @@ impl Data {
             Some(_) | None => Self::Unknown,
         }
     }
+}
+
+/// Reads JSON; also gives its text.
+fn from_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<(&'a str, T), EventError> {
+    let text = std::str::from_utf8(body).map_err(|_| EventError::NotJson { line: 0, column: 0 })?;
+    let value = serde_json::from_str(text).map_err(|error| {
+        if error.is_data() {
+            EventError::Envelope { reason: reason(&error) }
+        } else {
+            EventError::NotJson { line: error.line(), column: error.column() }
+        }
+    })?;
+    Ok((text, value))
 }
 
 /// What an error says, without the value it quotes: `invalid type: string "Ada", expected …`.
@@ -366,9 +401,12 @@ mod tests {
         let body = r#"{"id":"msg_1","livemode":true,"event":"order.settled","shard":3,
             "timestamp":"2026-06-15T14:30:15Z","data":[1, 2 ]}"#;
         let event = Event::parse(body.as_bytes()).unwrap();
-        assert_eq!((event.id.as_str(), event.created, event.investor_id), ("msg_1", None, None));
+        assert_eq!(
+            (event.id.as_str(), event.created, event.investor_id.as_deref()),
+            ("msg_1", None, None)
+        );
         assert_eq!(event.data, Data::Unknown);
-        assert_eq!(event.raw_data.get(), "[1, 2 ]");
+        assert_eq!((event.raw_data(), event.body()), ("[1, 2 ]", body));
     }
 
     #[test]
@@ -413,6 +451,22 @@ mod tests {
         let map: std::collections::BTreeMap<String, String> = event.data_as().unwrap();
         assert_eq!(map["n"], "3");
         assert!(event.data_as::<Vec<u8>>().is_err());
+    }
+
+    #[test]
+    fn the_object_has_the_kind_of_the_catalogue_or_of_the_name() {
+        for (name, data, object) in [
+            ("order.filled", r#"{"id":"ord_1"}"#, Some("order:ord_1")),
+            ("deposit.completed", r#"{"id":"dep_1"}"#, Some("deposit:dep_1")),
+            ("transfer.deposit.completed", r#"{"id":"dep_1"}"#, Some("deposit:dep_1")),
+            ("card.spend.settled", r#"{"id":"1"}"#, Some("card.spend:1")),
+            ("bare", r#"{"id":"1"}"#, Some("bare:1")),
+            ("order.filled", r#"{"id":7}"#, None),
+            ("order.filled", "[]", None),
+        ] {
+            let event = Event::parse(render_example(name, data).as_bytes()).unwrap();
+            assert_eq!(event.object().as_deref(), object, "{name}");
+        }
     }
 
     #[test]
@@ -470,13 +524,13 @@ mod tests {
             let data = Value::from(text).to_string();
             let body = render(id, livemode, &name, at, at, investor.as_deref(), &data);
             let event = Event::parse(body.as_bytes()).unwrap();
-            prop_assert_eq!(event.id, id.to_string());
+            prop_assert_eq!(&event.id, &id.to_string());
             prop_assert_eq!(event.livemode, livemode);
-            prop_assert_eq!(event.name, name);
-            prop_assert_eq!(event.investor_id, investor);
+            prop_assert_eq!(&event.name, &name);
+            prop_assert_eq!(event.investor_id.as_ref(), investor.as_ref());
             prop_assert_eq!(event.timestamp.as_micros() / 1000, micros / 1000);
             prop_assert_eq!(event.created.unwrap().as_unix_seconds(), at.as_unix_seconds());
-            prop_assert_eq!(event.raw_data.get(), data);
+            prop_assert_eq!(event.raw_data(), data);
         }
 
         #[test]
