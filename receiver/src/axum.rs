@@ -64,6 +64,13 @@ use crate::{Event, EventError, Verified, Verifier, now};
 #[derive(Debug, Clone)]
 pub struct Webhook<T = Event>(pub T);
 
+/// The state may be a pair of the verifier and whatever else a handler needs.
+impl<S> FromRef<(Self, S)> for Verifier {
+    fn from_ref((verifier, _): &(Self, S)) -> Self {
+        verifier.clone()
+    }
+}
+
 /// What a verified delivery can be read into.
 pub trait Payload: Sized {
     /// Reads it. An error is answered with 400, so the sender will try again.

@@ -16,6 +16,8 @@ mod error;
 #[cfg(all(any(doc, doctest), feature = "axum", feature = "sqlite", feature = "testing"))]
 pub mod guide;
 mod headers;
+#[cfg(feature = "inbox")]
+pub mod inbox;
 mod key;
 mod leniency;
 #[cfg(feature = "tower")]

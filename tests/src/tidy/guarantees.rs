@@ -50,10 +50,12 @@ fn problem(name: &str, files: &[File]) -> Option<(String, &'static str)> {
     Some((rule, "write `path::test`, with the name of the test function"))
 }
 
-/// Whether the file has this function, as a test of its own or as a case of the conformance suite.
+/// Whether the file has this function, as a test of its own, as a case of the conformance suite, or
+/// as one of those that a macro lists, each on a line, to make several tests of each.
 fn is_test(source: &Source, function: &str) -> bool {
     let suite = source.file.path.starts_with("tests/src/conformance/");
     let lines: Vec<&str> = source.code.lines().map(str::trim).collect();
+    let listed = lines.contains(&function);
     lines.iter().enumerate().any(|(index, line)| {
         let called = line.split("fn ").nth(1).is_some_and(|rest| {
             rest.strip_prefix(function).is_some_and(|rest| rest.starts_with(['(', '<']))
@@ -61,7 +63,7 @@ fn is_test(source: &Source, function: &str) -> bool {
         let above = lines[..index].iter().rev();
         let attributes = above.take_while(|line| line.is_empty() || line.starts_with('#'));
         let is_test = attributes.into_iter().any(|line| line.contains("test"));
-        called && (is_test || suite && line.starts_with("pub async fn"))
+        called && (is_test || listed || suite && line.starts_with("pub async fn"))
     })
 }
 
@@ -72,6 +74,8 @@ mod tests {
     const TESTS: &str = "#[test]\n#[should_panic]\nfn it_holds() {}\nfn helper() {}\n\
         proptest! {\n    /// Why.\n    #[test]\n    fn always(n in 0..9) {}\n}\n\
         #[tokio::test(flavor = \"multi_thread\")]\nasync fn over_sockets() {}\n";
+    const LIST: &str = "on_both! {\n    it_holds\n}\nasync fn it_holds<D>(database: D) {}\n\
+        async fn helper<D>() {}\n";
     const SUITE: &str = "pub async fn it_holds(mut world: World) {}\nasync fn helper() {}\n";
 
     /// What is found in a table with this row.
@@ -84,6 +88,7 @@ mod tests {
             File::new("ARCHITECTURE.md", &table),
             File::new("tests/tests/a.rs", TESTS),
             File::new("tests/src/conformance/b.rs", SUITE),
+            File::new("tests/tests/c.rs", LIST),
             File::new("tests/tool", ""),
         ];
         let violations = unproven(&files);
@@ -96,7 +101,7 @@ mod tests {
         for names in [
             "`tests/tests/a.rs::it_holds`",
             "`tests/tests/a.rs::always`, `tests/tests/a.rs::over_sockets`, `tests/tool`",
-            "`tests/src/conformance/b.rs::it_holds`",
+            "`tests/src/conformance/b.rs::it_holds`, `tests/tests/c.rs::it_holds`",
         ] {
             assert_eq!(found(&format!("| a | `b` | {names} |")), [""; 0], "{names}");
         }
@@ -116,6 +121,10 @@ mod tests {
             (
                 "| a | b | `tests/tests/a.rs::helper` |",
                 "there is no test 'helper' in tests/tests/a.rs",
+            ),
+            (
+                "| a | b | `tests/tests/c.rs::helper` |",
+                "there is no test 'helper' in tests/tests/c.rs",
             ),
             (
                 "| a | b | `tests/src/conformance/b.rs::helper` |",

@@ -1,0 +1,36 @@
+//! Events as the dispatcher would make them.
+
+use bluum_hooks_receiver::id::EventId;
+use bluum_hooks_receiver::{Event, Timestamp};
+
+/// The second from which on `event` counts: 2026-06-15.
+const START: i64 = 1_781_533_815;
+
+/// An id that was made in this second.
+pub(crate) fn id(second: u32) -> String {
+    EventId::new(at(second), 7).to_string()
+}
+
+pub(crate) fn at(second: u32) -> Timestamp {
+    Timestamp::from_unix_seconds(START + i64::from(second))
+}
+
+/// What happened in this second to an order.
+pub(crate) fn body(second: u32, name: &str, order: &str) -> String {
+    let (id, at) = (id(second), at(second));
+    // Not as the dispatcher writes it: bytes are kept as they are.
+    format!(
+        r#"{{ "id":"{id}","object":"event","created":{START},"livemode":false,"event":"{name}",
+"timestamp":"{at}","investor_id":null,"data":{{"id":"{order}","status":"filled",
+"symbol":"AAPL","side":"buy","filled_quantity":"10","average_price":"178.50"}} }}"#
+    )
+}
+
+/// `order.filled` of an order of its own.
+pub(crate) fn filled(second: u32) -> Event {
+    event(second, "order.filled", &format!("ord_{second}"))
+}
+
+pub(crate) fn event(second: u32, name: &str, order: &str) -> Event {
+    Event::parse(body(second, name, order).as_bytes()).unwrap()
+}
