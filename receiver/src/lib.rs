@@ -13,6 +13,8 @@ mod error;
 mod headers;
 mod key;
 mod leniency;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod verify;
 
 #[cfg(feature = "v1a")]
