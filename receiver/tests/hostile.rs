@@ -122,7 +122,7 @@ fn tamper((headers, body): &mut Request, tampering: Tampering) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(50_000))]
 
     #[test]
     fn nothing_is_accepted_that_was_not_signed(steps in prop::collection::vec(tampering(), 1..4)) {
