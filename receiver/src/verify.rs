@@ -331,10 +331,10 @@ impl<B: AsRef<[u8]>> Verified<B> {
         &self.key
     }
 
-    /// Reads the body. Fails only where the envelope is broken; see [`Event::parse`].
+    /// Reads the body. Fails only where the envelope is broken; see [`Event::parse_with_id`].
     #[cfg(feature = "events")]
     pub fn event(&self) -> Result<Event, EventError> {
-        Event::parse(self.body())
+        Event::parse_with_id(self.body(), self.id())
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use crate::catalogue;
 use crate::id::{AttemptId, EventId};
 use crate::object::{
-    Account, Delivery, Deposit, Document, KycDecision, Order, Wallet, Webhook, Withdrawal,
+    self, Account, Delivery, Deposit, Document, KycDecision, Order, Wallet, Webhook, Withdrawal,
 };
 use crate::time::Timestamp;
 
@@ -26,7 +26,7 @@ pub struct Event {
     pub id: String,
     /// When the event was accepted, in whole seconds.
     pub created: Option<Timestamp>,
-    /// False in the sandbox.
+    /// False in the sandbox, and where the envelope does not say: what may be play money is.
     pub livemode: bool,
     /// The type: `order.filled`.
     pub name: String,
@@ -104,9 +104,9 @@ impl std::error::Error for EventError {}
 
 #[derive(Deserialize)]
 struct Envelope {
-    id: String,
+    id: Option<String>,
     created: Option<i64>,
-    livemode: bool,
+    livemode: Option<bool>,
     event: String,
     timestamp: Timestamp,
     investor_id: Option<String>,
@@ -119,6 +119,18 @@ impl Event {
     /// Fails only where the envelope does: unknown fields, unknown types and unexpected data do
     /// not make an event unreadable. A key that stands twice in the envelope does.
     pub fn parse(body: &[u8]) -> Result<Self, EventError> {
+        Self::read(body, None)
+    }
+
+    /// Reads the body of a delivery, and gives the event this id if the body has none.
+    ///
+    /// The platform's older documentation has an envelope of `event`, `timestamp` and `data`
+    /// alone. Then the header `webhook-id`, which is signed, has the id to deduplicate on.
+    pub fn parse_with_id(body: &[u8], id: &str) -> Result<Self, EventError> {
+        Self::read(body, Some(id))
+    }
+
+    fn read(body: &[u8], fallback: Option<&str>) -> Result<Self, EventError> {
         let text =
             std::str::from_utf8(body).map_err(|_| EventError::NotJson { line: 0, column: 0 })?;
         let envelope: Envelope = serde_json::from_str(text).map_err(|error| {
@@ -128,10 +140,12 @@ impl Event {
                 EventError::NotJson { line: error.line(), column: error.column() }
             }
         })?;
+        let id = envelope.id.or_else(|| fallback.map(str::to_owned));
         Ok(Self {
-            id: envelope.id,
+            id: id
+                .ok_or_else(|| EventError::Envelope { reason: "missing field `id`".to_owned() })?,
             created: envelope.created.map(Timestamp::from_unix_seconds),
-            livemode: envelope.livemode,
+            livemode: envelope.livemode.unwrap_or(false),
             data: Data::parse(&envelope.event, envelope.data.get()),
             name: envelope.event,
             timestamp: envelope.timestamp,
@@ -170,7 +184,7 @@ impl Data {
     /// Reads the data of an event of the type `name`.
     pub fn parse(name: &str, data: &str) -> Self {
         fn read<T: DeserializeOwned>(data: &str, wrap: fn(Box<T>) -> Data) -> Data {
-            match serde_json::from_str(data) {
+            match object::read(data) {
                 Ok(object) => wrap(Box::new(object)),
                 Err(error) => Data::Unreadable { reason: reason(&error) },
             }
@@ -284,6 +298,78 @@ mod tests {
     }
 
     #[test]
+    fn the_older_envelope_gets_its_id_from_the_header() {
+        let body = br#"{"event":"order.filled","timestamp":"2025-06-15T14:30:15Z","data":{
+            "id":"ord_1","investor_id":"inv_1","symbol":"AAPL","side":"buy","status":"filled",
+            "filled_quantity":"10","average_price":"178.50"}}"#;
+        let event = Event::parse_with_id(body, "msg_1").unwrap();
+        assert!(matches!(event.data, Data::Order(_)));
+        assert_eq!((event.id.as_str(), event.livemode, event.created), ("msg_1", false, None));
+        let error = Event::parse(body).unwrap_err();
+        assert_eq!(error.to_string(), "the body is not an event: missing field `id`");
+
+        let body = render_example("order.filled", "{}");
+        let event = Event::parse_with_id(body.as_bytes(), "msg_1").unwrap();
+        assert_eq!(event.id, "evt_01kv5v1cak0000000000000007");
+    }
+
+    #[test]
+    fn keys_may_come_in_any_order_and_created_be_null() {
+        let body = r#"{"data":{"status":"filled","id":"ord_1"},"timestamp":"2026-06-15T14:30:15Z",
+            "api_version":{"major":2},"event":"order.filled","livemode":true,"created":null,
+            "investor_id":null,"object":"event","id":"evt_1","api_version":1e999}"#;
+        let event = Event::parse(body.as_bytes()).unwrap();
+        assert!(matches!(event.data, Data::Order(_)));
+        assert_eq!((event.livemode, event.created, event.investor_id), (true, None, None));
+    }
+
+    /// As much as a delivery may have, of what costs the most to read.
+    #[test]
+    fn depth_and_length_break_nothing() {
+        const SIZE: usize = crate::header::MAX_EVENT_BYTES;
+        let unreadable = |name: &str, data: &str| {
+            let event = Event::parse(render_example(name, data).as_bytes()).unwrap();
+            assert_eq!(event.raw_data(), data);
+            match event.data {
+                Data::Unreadable { reason } => Some(reason),
+                Data::Unknown => panic!("{name}"),
+                _ => None,
+            }
+        };
+        let deep = "[".repeat(SIZE / 2) + &"]".repeat(SIZE / 2);
+        assert!(unreadable("order.filled", &deep).is_some());
+        let nested = r#"{"a":"#.repeat(SIZE / 6) + "1" + &"}".repeat(SIZE / 6);
+        assert!(unreadable("order.filled", &nested).unwrap().contains("missing field `id`"));
+        for (key, typed) in [("metadata", true), ("unknown", true), ("checks", false)] {
+            let data = format!(r#"{{"id":"cw_1","status":"approved","{key}":{deep}}}"#);
+            assert_eq!(unreadable("kyc.decided", &data).is_none(), typed, "{key}");
+        }
+        for (item, typed) in [("{}", true), ("1", false)] {
+            let list = vec![item; SIZE / 4].join(",");
+            let data = format!(r#"{{"id":"cw_1","status":"approved","checks":[{list}]}}"#);
+            assert_eq!(unreadable("kyc.decided", &data).is_none(), typed);
+        }
+        let body =
+            render_example("order.filled", "{}").replacen('{', &format!("{{\"x\":{deep},"), 1);
+        assert!(Event::parse(body.as_bytes()).is_ok());
+        assert!(Event::parse(deep.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn an_amount_out_of_bounds_is_unreadable_and_the_event_is_not() {
+        for amount in
+            ["1e1000000", "\"1e1000000\"", &"4711".repeat(2_500), "\"NaN\"", "\"+1\"", "\" 1\""]
+        {
+            let data = format!(r#"{{"id":"dep_1","status":"completed","amount":{amount}}}"#);
+            let event =
+                Event::parse(render_example("deposit.completed", &data).as_bytes()).unwrap();
+            let Data::Unreadable { reason } = &event.data else { panic!("{:?}", event.data) };
+            assert!(reason.contains("decimal") && !reason.contains("4711"), "{reason}");
+            assert_eq!(event.raw_data(), data);
+        }
+    }
+
+    #[test]
     fn unknown_types_and_unknown_fields_pass() {
         let body = r#"{"id":"msg_1","livemode":true,"event":"order.settled","shard":3,
             "timestamp":"2026-06-15T14:30:15Z","data":[1, 2 ]}"#;
@@ -295,7 +381,13 @@ mod tests {
 
     #[test]
     fn data_that_does_not_fit_says_why_and_is_kept() {
-        for data in ["null", "[]", r#"{"id":"ord_1"}"#, r#"{"id":"ord 1","status":"filled"}"#] {
+        for data in [
+            "null",
+            "[]",
+            r#"{"id":"ord_1"}"#,
+            r#"{"id":"ord 1","status":"filled"}"#,
+            r#"{"id":"ord_1","status":"filled","status":"failed"}"#,
+        ] {
             let event = Event::parse(render_example("order.filled", data).as_bytes()).unwrap();
             let Data::Unreadable { reason } = &event.data else { panic!("{:?}", event.data) };
             assert!(!reason.is_empty());

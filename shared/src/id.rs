@@ -189,13 +189,20 @@ fn platform_shape(text: &str) -> bool {
     bounded && letters(prefix) && plain(suffix)
 }
 
+/// What is harmless in a log, a file name and a URL.
+fn opaque(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    (1..=MAX_ID_BYTES).contains(&text.len()) && text.bytes().all(plain)
+}
+
 macro_rules! platform_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
         ///
         /// Opaque: the documentation asks to pass it back exactly as it came, and older ids have
         /// other prefixes. So any prefix is taken, and only the shape is looked at:
-        /// `<prefix>_<letters and digits>`, 128 bytes at most.
+        /// `<prefix>_<letters and digits>`, 128 bytes at most. In what the platform sent it may
+        /// also be a UUID, as its older versions had them, or have more hyphens and underscores.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
         pub struct $name(String);
@@ -232,8 +239,9 @@ macro_rules! platform_id {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                let text = String::deserialize(deserializer)?;
+                let malformed = IdError::Malformed { expected: $prefix };
+                opaque(&text).then(|| Self(text)).ok_or_else(|| serde::de::Error::custom(malformed))
             }
         }
     };
@@ -314,6 +322,18 @@ mod tests {
         let long = format!("ord_{}", "a".repeat(MAX_ID_BYTES));
         for bad in ["ord_", "_a", "ord", "ord_a-b", "ord_ä", "ORD_1", &long] {
             assert!(bad.parse::<OrderId>().is_err());
+        }
+    }
+
+    #[test]
+    fn what_the_platform_sent_is_kept() {
+        let read = |text: &str| serde_json::from_value::<OrderId>(text.into());
+        for text in ["ord_1", "6f9619ff-8b86-d011-b42d-00c04fc964ff", "ord_test_1", "ORD-1"] {
+            assert_eq!(read(text).unwrap().as_str(), text);
+        }
+        let long = "a".repeat(MAX_ID_BYTES + 1);
+        for bad in ["", "ord 1", "../ord_1", "ord_1?", "ord_ä", "ord_1\n", &long] {
+            assert_eq!(read(bad).unwrap_err().to_string(), "no 'ord_' id looks like this");
         }
     }
 }

@@ -52,19 +52,57 @@ impl Decimal {
         self.0
     }
 
+    /// The number without its sign.
+    #[must_use]
+    pub fn abs(self) -> Self {
+        Self(self.0.abs())
+    }
+
     /// The sum, or `None` where it would not be exact.
     pub fn checked_add(self, other: Self) -> Option<Self> {
-        self.0.checked_add(other.0).map(Self)
+        self.exactly(other, |a, b| {
+            let scale = a.scale().max(b.scale());
+            whole(at_scale(a, scale)?.checked_add(at_scale(b, scale)?)?, scale)
+        })
     }
 
     /// The difference, or `None` where it would not be exact.
     pub fn checked_sub(self, other: Self) -> Option<Self> {
-        self.0.checked_sub(other.0).map(Self)
+        self.checked_add(Self(-other.0))
     }
 
-    /// The product, as a quantity times a price; `None` on overflow.
+    /// The product, as a quantity times a price, or `None` where it would not be exact, or takes
+    /// more than 38 digits to work out.
     pub fn checked_mul(self, other: Self) -> Option<Self> {
-        self.0.checked_mul(other.0).map(Self)
+        self.exactly(other, |a, b| {
+            whole(a.mantissa().checked_mul(b.mantissa())?, a.scale() + b.scale())
+        })
+    }
+
+    /// Once more without the zeros at the end, where there is no room for them.
+    fn exactly(self, other: Self, operation: Operation) -> Option<Self> {
+        operation(self.0, other.0)
+            .or_else(|| operation(self.0.normalize(), other.0.normalize()))
+            .map(Self)
+    }
+}
+
+/// On whole numbers, because `rust_decimal` would round what has too many digits.
+type Operation = fn(rust_decimal::Decimal, rust_decimal::Decimal) -> Option<rust_decimal::Decimal>;
+
+/// The number as so many units of `10^-scale`; `scale` is at least its own.
+fn at_scale(decimal: rust_decimal::Decimal, scale: u32) -> Option<i128> {
+    decimal.mantissa().checked_mul(10_i128.checked_pow(scale - decimal.scale())?)
+}
+
+/// The number that is so many units of `10^-scale`.
+fn whole(mut units: i128, mut scale: u32) -> Option<rust_decimal::Decimal> {
+    loop {
+        match rust_decimal::Decimal::try_from_i128_with_scale(units, scale) {
+            Ok(decimal) => return Some(decimal),
+            Err(_) if scale > 0 && units % 10 == 0 => (units, scale) = (units / 10, scale - 1),
+            Err(_) => return None,
+        }
     }
 }
 
@@ -105,10 +143,9 @@ impl FromStr for Decimal {
             || !fraction.is_none_or(digits)
             || (whole.len() > 1 && whole.starts_with('0'))
         {
-            return Err(match unsigned.contains(['e', 'E']) {
-                true => DecimalError::Exponent,
-                false => DecimalError::Malformed,
-            });
+            let number = |b: u8| b.is_ascii_digit() || b"eE+-.".contains(&b);
+            let exponent = unsigned.contains(['e', 'E']) && unsigned.bytes().all(number);
+            return Err(if exponent { DecimalError::Exponent } else { DecimalError::Malformed });
         }
         rust_decimal::Decimal::from_str_exact(text)
             .map(Self)
@@ -184,6 +221,79 @@ mod tests {
         }
     }
 
+    proptest! {
+        /// Whatever the library beneath rounds, is `None` here. Nine places apart, so that the test
+        /// itself has room for the exact result.
+        #[test]
+        fn sums_are_exact_or_none(
+            a in mantissa(), b in mantissa(), scale in 0_u32..=19, apart in 0_u32..=9,
+        ) {
+            let (left, right) = (decimal(a, scale), decimal(b, scale + apart));
+            let a = a * 10_i128.pow(apart);
+            for (sum, exact) in [
+                (left.checked_add(right), a + b),
+                (right.checked_add(left), a + b),
+                (left.checked_sub(right), a - b),
+            ] {
+                match sum {
+                    Some(sum) => prop_assert_eq!(at_scale(sum.0, scale + apart), Some(exact)),
+                    None => prop_assert_eq!(whole(exact, scale + apart), None),
+                }
+            }
+        }
+
+        #[test]
+        fn products_are_exact_or_none(
+            a in -1_i128 << 63..1 << 63, b in -1_i128 << 63..1 << 63,
+            scales in (0_u32..=28, 0_u32..=28),
+        ) {
+            let (scale, exact) = (scales.0 + scales.1, a * b);
+            let product = decimal(a, scales.0).checked_mul(decimal(b, scales.1));
+            let back = product.map(|product| exact_at(product.0, scale));
+            prop_assert_eq!(back, whole(exact, scale).map(|_| Some(exact)));
+        }
+
+        #[test]
+        fn a_quantity_times_a_price_has_room(
+            shares in 0_i128..1 << 40, cents in 0_i128..1 << 40, zeros in 0_u32..=12,
+        ) {
+            let long = |units: i128| decimal(units * 10_i128.pow(zeros), 2 + zeros);
+            let product = long(shares).checked_mul(long(cents)).unwrap();
+            prop_assert_eq!(product, decimal(shares * cents, 4));
+        }
+    }
+
+    fn mantissa() -> impl Strategy<Value = i128> {
+        prop_oneof![-MAX..=MAX, -10_000_i128..=10_000, Just(MAX), Just(-MAX)]
+    }
+
+    /// The largest that 96 bits hold.
+    const MAX: i128 = (1 << 96) - 1;
+
+    fn decimal(units: i128, scale: u32) -> Decimal {
+        Decimal(rust_decimal::Decimal::try_from_i128_with_scale(units, scale).unwrap())
+    }
+
+    /// As `at_scale`, also where the scale is larger than 10 has powers.
+    fn exact_at(decimal: rust_decimal::Decimal, scale: u32) -> Option<i128> {
+        if decimal.is_zero() { Some(0) } else { at_scale(decimal, scale) }
+    }
+
+    #[test]
+    fn what_has_too_many_digits_is_not_rounded() {
+        let read = |text: &str| text.parse::<Decimal>().unwrap();
+        let largest = decimal(MAX, 0);
+        // The library beneath says 79228162514264337593543950335 and 0.
+        assert_eq!(largest.checked_add(read("0.1")), None);
+        let tiny = read("0.0000000000000000000000000001");
+        assert_eq!(tiny.checked_mul(read("0.1")), None);
+
+        assert_eq!(largest.checked_add(read("0.00")), Some(largest));
+        assert_eq!(tiny.checked_mul(read("10")), Some(read("0.000000000000000000000000001")));
+        assert_eq!(read("5000.00").checked_sub(read("0.000")).unwrap().to_string(), "5000.000");
+        assert_eq!(read("10").checked_mul(read("178.50")).unwrap().to_string(), "1785.00");
+    }
+
     #[test]
     fn keeps_the_scale_and_compares_by_value() {
         let amount: Decimal = "5000.00".parse().unwrap();
@@ -203,22 +313,63 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_read_from_their_text_wherever_they_stand() {
+        #[derive(Deserialize)]
+        struct Fill {
+            price: Option<Decimal>,
+            fees: Vec<Decimal>,
+        }
+        let read = |price: &str| {
+            let json = format!("{{\"more\":1e400,\"price\":{price},\"fees\":[{price}, \"0.10\"]}}");
+            serde_json::from_str::<Fill>(&json)
+        };
+        for exact in ["0.1", "100000000000000000000.01", "-0.1000000000000000001", "1785.00"] {
+            let fill = read(exact).unwrap();
+            assert_eq!(fill.price.unwrap().to_string(), exact);
+            assert_eq!(fill.fees[0].to_string(), exact);
+        }
+        for bad in ["1e2", "1E400", "true", "[]", "\"\"", &"1".repeat(10_000)] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+        assert!(
+            serde_json::from_str::<Fill>(r#"{"price":null,"fees":[]}"#).unwrap().price.is_none()
+        );
+        assert!(serde_json::from_str::<Fill>(r#"{"fees":[null]}"#).is_err());
+        // An escape says the same digit.
+        assert_eq!(read("\"\\u0031.5\"").unwrap().fees[0].to_string(), "1.5");
+    }
+
+    #[test]
     fn refuses_what_would_not_be_exact() {
         for (text, error) in [
             ("1e9", DecimalError::Exponent),
             ("1E-400", DecimalError::Exponent),
+            ("1e1000000", DecimalError::Exponent),
+            ("-1.5e+3", DecimalError::Exponent),
             ("0.00000000000000000000000000001", DecimalError::TooManyDigits),
             ("99999999999999999999999999999", DecimalError::TooManyDigits),
             (&"1".repeat(1 << 20), DecimalError::TooManyDigits),
         ] {
             assert_eq!(text.parse::<Decimal>(), Err(error));
         }
-        for text in ["", "-", ".", "1.", ".5", "+1", "1_000", "1,5", "01", " 1", "NaN", "0x1", "١"]
-        {
+        for text in [
+            "", "-", "--1", ".", "1.", ".5", "1.2.3", "+1", "1_000", "1,5", "01", "-01", " 1",
+            "1 ", "1\n", "NaN", "Infinity", "-inf", "one", "true", "0x1", "0xE", "1f", "$1",
+            "1 USD", "١",
+        ] {
             assert_eq!(text.parse::<Decimal>(), Err(DecimalError::Malformed), "{text}");
         }
         for json in ["null", "true", "{}", "[1]", "\"\"", "1e3", "\"1e3\""] {
             assert!(serde_json::from_str::<Decimal>(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn an_error_does_not_quote_the_value() {
+        for text in ["Ada", "4711e4711", "47_11", &"4711".repeat(1_000)] {
+            let error = serde_json::from_str::<Decimal>(&format!("\"{text}\"")).unwrap_err();
+            assert!(!error.to_string().contains("47") && !error.to_string().contains("Ada"));
+            assert!(error.to_string().contains("decimal"), "{error}");
         }
     }
 

@@ -5,9 +5,14 @@ use bluum_hooks_shared::catalogue::{CATALOGUE, EventType, find};
 use bluum_hooks_shared::event::Data;
 use bluum_hooks_shared::money::Decimal;
 use bluum_hooks_shared::object::deposit::DepositStatus;
+use bluum_hooks_shared::object::hold::HoldStatus;
 use bluum_hooks_shared::object::kyc::KycStatus;
 use bluum_hooks_shared::object::order::OrderStatus;
-use bluum_hooks_shared::object::{Deposit, Order, Wallet, Withdrawal};
+use bluum_hooks_shared::object::{
+    self, Deposit, FundingSource, Hold, Order, Position, Transaction, Wallet, Withdrawal,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 fn data(name: &str) -> Data {
@@ -113,6 +118,85 @@ fn the_amounts_tell_one_story() {
     assert!(investors.iter().all(|investor| *investor == investors[0]));
 }
 
+/// The order filled, its hold is spent, and what it cost is in the wallet's history and a position.
+#[test]
+fn the_objects_without_events_go_on_with_it() {
+    let cost = order("order.filled").filled_value();
+    let hold: Hold = object::read(Hold::EXAMPLE).unwrap();
+    assert_eq!((hold.status, hold.amount), (HoldStatus::Captured, cost));
+    assert_eq!(hold.order_id.unwrap(), order("order.filled").id);
+
+    let transaction: Transaction = object::read(Transaction::EXAMPLE).unwrap();
+    assert_eq!((transaction.is_balanced(), transaction.amount), (Some(true), cost));
+    assert_eq!(transaction.balance_before, wallet().balance);
+    assert_eq!(transaction.balance_after, wallet().available_balance);
+    assert_eq!(transaction.wallet_id.unwrap(), wallet().id);
+    assert_eq!(transaction.completed_at, order("order.filled").filled_at);
+
+    let position: Position = object::read(Position::EXAMPLE).unwrap();
+    let times = |price: Option<Decimal>| position.quantity.unwrap().checked_mul(price.unwrap());
+    assert_eq!(position.total_cost_basis, cost);
+    assert_eq!(times(position.average_cost_basis), cost);
+    assert_eq!(times(position.current_price), position.market_value);
+    assert_eq!(position.market_value.unwrap().checked_sub(cost.unwrap()), position.unrealized_pl);
+
+    let source: FundingSource = object::read(FundingSource::EXAMPLE).unwrap();
+    assert_eq!(Some(source.id), deposit().funding_source_id);
+}
+
+/// An object that no event is about: its example, what it needs, and how it writes back.
+type Shape = (&'static str, &'static [&'static str], fn(&str) -> Option<Value>);
+
+const OTHERS: [Shape; 4] = [
+    (Hold::EXAMPLE, &["status"], written_back::<Hold>),
+    (Transaction::EXAMPLE, &["id"], written_back::<Transaction>),
+    (Position::EXAMPLE, &["id"], written_back::<Position>),
+    (FundingSource::EXAMPLE, &["id", "status"], written_back::<FundingSource>),
+];
+
+fn written_back<T: DeserializeOwned + Serialize>(json: &str) -> Option<Value> {
+    Some(serde_json::to_value(object::read::<T>(json).ok()?).unwrap())
+}
+
+#[test]
+fn the_objects_without_events_keep_the_rules_of_the_others() {
+    for (example, needed, read) in OTHERS {
+        let whole: Value = serde_json::from_str(example).unwrap();
+        assert_eq!(read(example).as_ref(), Some(&whole));
+        for key in whole.as_object().unwrap().keys() {
+            let changed = |value: Option<Value>| {
+                let mut changed = whole.clone();
+                match value {
+                    Some(value) => changed[key] = value,
+                    None => drop(changed.as_object_mut().unwrap().remove(key)),
+                }
+                read(&changed.to_string())
+            };
+            let needed = needed.contains(&key.as_str());
+            assert_eq!(changed(None).is_none(), needed, "{key}");
+            assert_eq!(changed(Some(Value::Null)).is_none(), needed, "{key}");
+            assert!(changed(Some("a_word_to_come".into())).is_some() || key != "status");
+            for other in of_other_kinds() {
+                let _ = changed(Some(other));
+            }
+        }
+        let more = example.replacen('{', "{\"a_field_to_come\":[1e999],", 1);
+        assert_eq!(read(&more), Some(whole));
+    }
+}
+
+#[test]
+fn a_wallet_carries_what_changed_it() {
+    let data = format!(
+        r#"{{"id":"wlt_1","status":"active","hold":{},"transaction":{}}}"#,
+        Hold::EXAMPLE,
+        Transaction::EXAMPLE
+    );
+    let Data::Wallet(wallet) = Data::parse("wallet.updated", &data) else { panic!() };
+    assert_eq!(wallet.hold, object::read(Hold::EXAMPLE).ok());
+    assert_eq!(wallet.transaction, object::read(Transaction::EXAMPLE).ok());
+}
+
 fn is_typed(name: &str, data: &Value) -> bool {
     !matches!(Data::parse(name, &data.to_string()), Data::Unreadable { .. } | Data::Unknown)
 }
@@ -143,19 +227,23 @@ fn words_and_fields_to_come_are_read() {
     }
 }
 
-/// Any field may turn into anything: the data is typed or not, and nothing else happens.
-#[test]
-fn fields_of_other_kinds_never_panic() {
-    let others = serde_json::json!([
+fn of_other_kinds() -> Vec<Value> {
+    let kinds = serde_json::json!([
         true, 0, -1, 1.5e300, "", "x", "1e9", "\u{0}", [], {}, [[[]]], {"id": null},
         "9".repeat(10_000),
     ]);
+    kinds.as_array().unwrap().clone()
+}
+
+/// Any field may turn into anything: the data is typed or not, and nothing else happens.
+#[test]
+fn fields_of_other_kinds_never_panic() {
     for event_type in CATALOGUE {
         let example: Value = serde_json::from_str(event_type.example_data).unwrap();
         for key in example.as_object().unwrap().keys() {
-            for other in others.as_array().unwrap() {
+            for other in of_other_kinds() {
                 let mut data = example.clone();
-                data[key] = other.clone();
+                data[key] = other;
                 let _ = is_typed(event_type.name, &data);
             }
         }

@@ -236,3 +236,32 @@ fn help_fits_a_hundred_columns() {
     }
     assert!(wide.is_empty(), "wider than 100 columns:\n{}", wide.join("\n"));
 }
+
+/// Whoever publishes for the wrong tenant, or to production, looks here first.
+#[tokio::test]
+async fn whoami_tells_the_key_and_where_it_asks() {
+    let daemon = Daemon::start();
+    let key = &daemon.operator_key().key;
+    let shown = daemon.run(&["whoami"]).must_exit(0).stdout;
+    for words in [key, "operator", "sandbox", &format!("{}, from BLUUM_BASE_URL", daemon.base())] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let json = daemon.run(&["whoami", "--json"]).must_exit(0).json();
+    assert_eq!((text(&json["key"], "id"), &json["key"]["livemode"]), (&**key, &json!(false)));
+    check_error(binary::run(&["whoami"]), 3, &["BLUUM_API_KEY is not set"]);
+}
+
+#[test]
+fn shells_and_man_know_every_command() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = binary::run(&["completions", shell]).must_exit(0).stdout;
+        assert!(script.contains("deliveries") && script.contains("replay"), "{shell}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display().to_string();
+    let run = binary::run(&["man", &path]).must_exit(0);
+    assert_eq!(run.stdout, "");
+    let page = std::fs::read_to_string(folder.path().join("bluum-hooks-verify.1")).unwrap();
+    assert!(page.contains("Check a signature, and say why it does not match"), "{page}");
+    check_error(binary::run(&["man", "/no/such/folder"]), 2, &["/no/such/folder"]);
+}

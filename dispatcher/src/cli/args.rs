@@ -13,10 +13,12 @@ use crate::config::{DEFAULT_LISTEN, Sources};
 
 mod database;
 mod limits;
+mod signatures;
 mod webhooks;
 
 pub(super) use self::database::{AuditArgs, KeyedDatabaseArgs, RekeyArgs, SecretsCommand};
 use self::limits::LimitArgs;
+pub(super) use self::signatures::{SignArgs, VerifyArgs};
 pub(super) use self::webhooks::{ReplayArgs, WebhookSettings, WebhooksCommand};
 
 const EXIT_STATUS: &str = "Exit status:
@@ -26,6 +28,7 @@ const EXIT_STATUS: &str = "Exit status:
   3  no credentials, or not the right ones
   4  no such event, webhook, delivery
   5  the daemon does not answer
+  7  the signature does not verify
   9  the audit found a promise that is not kept
 
 Start here:  bluum-hooks demo";
@@ -57,6 +60,15 @@ impl Global {
     /// A client with the key pair of the environment. Never from an argument: others can read
     /// these.
     pub(super) fn client(&self) -> Result<Client, Failure> {
+        let Login { key, secret, base, .. } = self.login()?;
+        Client::new(&base, &key, &secret).map_err(|error| match error.kind() {
+            ErrorKind::InvalidInput => Failure::new(Status::Usage, error.to_string()),
+            _ => Failure::unexpected(&error),
+        })
+    }
+
+    /// What a client is made of.
+    pub(super) fn login(&self) -> Result<Login, Failure> {
         let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let credential = |name: &str| {
             variable(name).ok_or_else(|| {
@@ -66,13 +78,22 @@ impl Global {
         };
         let key = credential("BLUUM_API_KEY")?;
         let secret = credential("BLUUM_API_SECRET")?;
-        let base = self.base_url.clone().or_else(|| variable("BLUUM_BASE_URL"));
-        let base = base.unwrap_or_else(|| format!("http://{DEFAULT_LISTEN}"));
-        Client::new(&base, &key, &secret).map_err(|error| match error.kind() {
-            ErrorKind::InvalidInput => Failure::new(Status::Usage, error.to_string()),
-            _ => Failure::unexpected(&error),
-        })
+        let (base, base_from) = match (&self.base_url, variable("BLUUM_BASE_URL")) {
+            (Some(base), _) => (base.clone(), "--base-url"),
+            (None, Some(base)) => (base, "BLUUM_BASE_URL"),
+            (None, None) => (format!("http://{DEFAULT_LISTEN}"), "the default"),
+        };
+        Ok(Login { key, secret, base, base_from })
     }
+}
+
+/// Who asks, and whom.
+pub(super) struct Login {
+    pub(super) key: String,
+    secret: String,
+    pub(super) base: String,
+    /// Who said so.
+    pub(super) base_from: &'static str,
 }
 
 #[derive(Debug, Subcommand)]
@@ -109,12 +130,32 @@ pub(super) enum Command {
         #[arg(long)]
         why: bool,
     },
+    /// Check a signature, and say why it does not match
+    Verify(VerifyArgs),
+    /// Sign a body: print the three headers that come with it
+    Sign(SignArgs),
+    /// Show which key asks, whom it acts for, and where it asks
+    Whoami,
     /// Manage API keys (operators)
     #[command(subcommand, visible_alias = "key")]
     Keys(KeysCommand),
     /// Manage tenants (operators)
     #[command(subcommand, visible_alias = "tenant")]
     Tenants(TenantsCommand),
+    /// Print a completion script for a shell
+    #[command(after_help = "Examples:
+  bluum-hooks completions bash > ~/.local/share/bash-completion/completions/bluum-hooks
+  bluum-hooks completions zsh > ~/.zfunc/_bluum-hooks
+  bluum-hooks completions fish > ~/.config/fish/completions/bluum-hooks.fish")]
+    Completions {
+        /// Which
+        shell: clap_complete::Shell,
+    },
+    /// Write a manual page for each command
+    Man {
+        /// The folder for them
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

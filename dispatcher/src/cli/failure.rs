@@ -24,6 +24,8 @@ pub(super) enum Status {
     NotFound = 4,
     /// The daemon does not answer, or cannot answer now.
     Unreachable = 5,
+    /// A signature that does not verify.
+    Unverified = 7,
     /// The audit found a promise that is not kept.
     Violated = 9,
 }
@@ -38,13 +40,18 @@ impl From<Status> for ExitCode {
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) status: Status,
-    message: String,
+    pub(super) message: String,
     next: Option<String>,
 }
 
 impl Failure {
     pub(super) fn new(status: Status, message: impl Into<String>) -> Self {
         Self { status, message: message.into(), next: None }
+    }
+
+    /// For what the product has told already.
+    pub(super) fn silent(status: Status) -> Self {
+        Self::new(status, "")
     }
 
     /// What to try next.

@@ -49,7 +49,7 @@ impl RoleArg {
     }
 }
 
-fn mode(key: &ApiKey) -> &'static str {
+pub(super) fn mode(key: &ApiKey) -> &'static str {
     if key.livemode { "live" } else { "sandbox" }
 }
 

@@ -1,8 +1,9 @@
-//! The command line. Everything but `serve`, `init`, `audit`, `secrets` and `demo` is a client of
-//! the HTTP API.
+//! The command line. Everything but `serve`, `init`, `audit`, `secrets`, `demo`, `verify`,
+//! `sign`, `completions` and `man` is a client of the HTTP API.
 
 mod args;
 mod audit;
+mod completions;
 mod daemon;
 mod deliveries;
 mod demo;
@@ -18,8 +19,12 @@ mod replays;
 mod secrets;
 mod serve;
 mod show;
+mod sign;
+mod signed;
 mod tenants;
+mod verify;
 mod webhooks;
+mod whoami;
 
 use std::env;
 use std::process::ExitCode;
@@ -88,6 +93,11 @@ async fn run(cli: Cli, printer: Printer) -> Result<(), Failure> {
         Command::Events(command) => events::run(command, &global.client()?, printer).await,
         Command::Deliveries(command) => deliveries::run(command, &global.client()?, printer).await,
         Command::Show { id, why } => show::run(&id, why, &global.client()?, printer).await,
+        Command::Whoami => whoami::run(&global, printer).await,
+        Command::Completions { shell } => completions::script(shell, printer),
+        Command::Man { folder } => completions::man(&folder, printer),
+        Command::Verify(args) => verify::run(&args, printer),
+        Command::Sign(args) => sign::run(&args, printer),
         Command::Keys(command) => keys::run(command, &global.client()?, printer).await,
         Command::Tenants(command) => tenants::run(command, &global.client()?, printer).await,
     }

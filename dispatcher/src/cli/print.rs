@@ -77,6 +77,9 @@ impl Printer {
 
     /// What went wrong, in one line.
     pub(super) fn failure(self, failure: &Failure) -> ExitCode {
+        if failure.message.is_empty() {
+            return failure.status.into();
+        }
         if self.json {
             let exit = failure.status as u8;
             let error = json!({"error": {"message": failure.to_string(), "exit": exit}});

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Metadata;
+use super::RawJson;
 use crate::id::InvestorId;
 use crate::money::Decimal;
 use crate::open_enum::open_enum;
@@ -23,12 +23,46 @@ open_enum! {
         Active = "active",
         /// Halted.
         Suspended = "suspended",
+        /// Cannot be used; the older documentation alone has this, and does not say why.
+        Inactive = "inactive",
         /// Closed.
         Closed = "closed",
         /// Refused.
         Declined = "declined",
         /// Opening it broke.
         SetupFailed = "setup_failed",
+    }
+}
+
+open_enum! {
+    /// Whose an account is.
+    AccountType {
+        /// One person's.
+        Individual = "individual",
+        /// Several persons'.
+        Joint = "joint",
+        /// A company's.
+        Corporate = "corporate",
+    }
+}
+
+open_enum! {
+    /// Who decides what is bought and sold.
+    ManagementType {
+        /// The investor.
+        SelfDirected = "self_directed",
+        /// The platform, by a portfolio.
+        Advised = "advised",
+    }
+}
+
+open_enum! {
+    /// With whose money is bought.
+    TradingType {
+        /// The investor's own.
+        Cash = "cash",
+        /// Also borrowed.
+        Margin = "margin",
     }
 }
 
@@ -45,15 +79,19 @@ pub struct Account {
     /// False in the sandbox.
     pub livemode: Option<bool>,
     /// What the partner attached.
-    pub metadata: Option<Metadata>,
+    pub metadata: Option<RawJson>,
     /// Where it stands.
     pub status: AccountStatus,
-    /// `individual`, `joint` or `corporate`.
-    pub account_type: Option<String>,
-    /// `self_directed` or `advised`.
-    pub management_type: Option<String>,
-    /// `cash` or `margin`.
-    pub trading_type: Option<String>,
+    /// Whose it is.
+    pub account_type: Option<AccountType>,
+    /// Who decides what is bought and sold.
+    pub management_type: Option<ManagementType>,
+    /// With whose money is bought.
+    pub trading_type: Option<TradingType>,
+    /// Whether the law spares it some taxes.
+    pub tax_advantaged: Option<bool>,
+    /// By which law.
+    pub tax_designation: Option<String>,
     /// ISO 4217.
     pub currency: Option<String>,
     /// Cash, held or not.

@@ -1,9 +1,8 @@
 //! A deposit: money that comes into a wallet.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::Metadata;
+use super::RawJson;
 use crate::id::{DepositId, FundingSourceId, InvestorId, WalletId};
 use crate::money::{Decimal, Money};
 use crate::open_enum::open_enum;
@@ -58,8 +57,9 @@ pub struct Deposit {
     /// False in the sandbox.
     pub livemode: Option<bool>,
     /// What the partner attached.
-    pub metadata: Option<Metadata>,
+    pub metadata: Option<RawJson>,
     /// Whose money it is.
+    #[serde(alias = "account_id")]
     pub investor_id: Option<InvestorId>,
     /// Where it goes.
     pub wallet_id: Option<WalletId>,
@@ -73,8 +73,9 @@ pub struct Deposit {
     pub amount: Option<Decimal>,
     /// ISO 4217.
     pub currency: Option<String>,
-    /// What the method adds; its shape depends on it.
-    pub method_details: Option<Value>,
+    /// What the method adds, bank details among it; its shape depends on the method, and the
+    /// spelling of its keys on the version: `reference_code`, `referenceCode`.
+    pub method_details: Option<RawJson>,
     /// Free text.
     pub description: Option<String>,
     /// Why it failed.

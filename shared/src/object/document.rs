@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Metadata;
+use super::{RawJson, Redacted};
 use crate::id::{DocumentId, InvestorId};
 use crate::open_enum::open_enum;
 use crate::time::Timestamp;
@@ -23,6 +23,30 @@ open_enum! {
     }
 }
 
+open_enum! {
+    /// What a document is for. Written in capitals, as documented.
+    DocumentPurpose {
+        /// To know the investor.
+        Kyc = "KYC",
+        /// To know the investor that is a company.
+        Kyb = "KYB",
+        /// To know more, where the risk is higher.
+        Edd = "EDD",
+        /// For the tax office.
+        Tax = "TAX",
+        /// To show whose bank account it is.
+        FundingVerification = "FUNDING_VERIFICATION",
+        /// What was agreed.
+        Agreement = "AGREEMENT",
+        /// What is in the account.
+        AccountStatement = "ACCOUNT_STATEMENT",
+        /// What was bought or sold.
+        TradeConfirmation = "TRADE_CONFIRMATION",
+        /// Something else, as the platform says.
+        Unnamed = "OTHER",
+    }
+}
+
 /// A document as it stood when the event happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -37,22 +61,23 @@ pub struct Document {
     /// False in the sandbox.
     pub livemode: Option<bool>,
     /// What the partner attached.
-    pub metadata: Option<Metadata>,
+    pub metadata: Option<RawJson>,
     /// Whose document it is, where that is an investor.
+    #[serde(alias = "account_id")]
     pub investor_id: Option<InvestorId>,
     /// Whose document it is: an investor, a tenant or a user.
     pub owner_id: Option<String>,
     /// `passport`, `drivers_license`, ….
     pub document_type: Option<String>,
-    /// `KYC`, `TAX`, `AGREEMENT`, ….
-    pub purpose: Option<String>,
+    /// What it is for.
+    pub purpose: Option<DocumentPurpose>,
     /// Where it stands.
     #[serde(alias = "upload_status")]
     pub status: DocumentStatus,
     /// Why it was rejected.
     pub rejection_reason: Option<String>,
     /// As the investor named it.
-    pub file_name: Option<String>,
+    pub file_name: Option<Redacted>,
     /// `image/jpeg`, `application/pdf`, ….
     pub mime_type: Option<String>,
     /// In bytes.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Metadata;
+use super::RawJson;
 use crate::id::{ComplianceWorkflowId, InvestorId};
 use crate::open_enum::open_enum;
 use crate::time::Timestamp;
@@ -40,6 +40,46 @@ open_enum! {
 }
 
 open_enum! {
+    /// Why an investor is looked at.
+    WorkflowType {
+        /// A person opens an account.
+        Kyc = "kyc",
+        /// A company does.
+        Kyb = "kyb",
+        /// It was opened long ago.
+        PeriodicReview = "periodic_review",
+    }
+}
+
+open_enum! {
+    /// What is checked.
+    CheckType {
+        /// Whether the person is who they say.
+        IdentityVerification = "identity_verification",
+        /// Whether the tax id is theirs.
+        TaxIdVerification = "tax_id_verification",
+        /// Whether they stand on lists of sanctions or of politicians.
+        Screening = "screening",
+        /// How risky they are.
+        RiskAssessment = "risk_assessment",
+        /// Whether the company is what it says.
+        BusinessVerification = "business_verification",
+    }
+}
+
+open_enum! {
+    /// Who makes a check.
+    CheckProvider {
+        /// Persona, of identities.
+        PersonaIdentity = "persona-identity",
+        /// Persona, of tax ids.
+        PersonaTaxId = "persona-taxid",
+        /// Dojah.
+        Dojah = "dojah",
+    }
+}
+
+open_enum! {
     /// How one check ended.
     CheckStatus {
         /// Under way.
@@ -59,13 +99,13 @@ open_enum! {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Check {
-    /// `identity_verification`, `screening`, ….
+    /// What was checked.
     #[serde(rename = "type")]
-    pub check_type: Option<String>,
+    pub check_type: Option<CheckType>,
     /// How it ended.
     pub status: Option<CheckStatus>,
     /// Who made it.
-    pub provider: Option<String>,
+    pub provider: Option<CheckProvider>,
 }
 
 /// A compliance workflow as it stood when the event happened.
@@ -81,13 +121,16 @@ pub struct KycDecision {
     /// False in the sandbox.
     pub livemode: Option<bool>,
     /// What the partner attached.
-    pub metadata: Option<Metadata>,
+    pub metadata: Option<RawJson>,
     /// Who was looked at.
+    #[serde(alias = "account_id")]
     pub investor_id: Option<InvestorId>,
-    /// `kyc`, `kyb` or `periodic_review`.
-    pub workflow_type: Option<String>,
-    /// The decision.
+    /// Why.
+    pub workflow_type: Option<WorkflowType>,
+    /// The decision, or how far the workflow is.
     pub status: KycStatus,
+    /// The same in the words that the platform has for it inside: `PENDING_REVIEW`.
+    pub workflow_status: Option<KycStatus>,
     /// How risky the investor was found.
     pub risk_level: Option<RiskLevel>,
     /// The checks behind it.

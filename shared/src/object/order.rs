@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Metadata;
+use super::RawJson;
 use crate::id::{InvestorId, OrderId};
 use crate::money::Decimal;
 use crate::open_enum::open_enum;
@@ -70,6 +70,34 @@ open_enum! {
     }
 }
 
+open_enum! {
+    /// How a commission is worked out.
+    CommissionType {
+        /// From the money that the order moves.
+        Notional = "notional",
+        /// From the units that it moves.
+        PerShare = "per_share" | "qty",
+        /// In hundredths of a percent.
+        Bps = "bps",
+    }
+}
+
+/// What an order of a bond has besides.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Bond {
+    /// The price without accrued interest.
+    pub clean_price: Option<Decimal>,
+    /// The price with it.
+    pub dirty_price: Option<Decimal>,
+    /// The interest since the last coupon.
+    pub accrued_interest: Option<Decimal>,
+    /// What is paid back at the end.
+    pub face_value: Option<Decimal>,
+    /// The yield at the price paid.
+    pub yield_at_execution: Option<Decimal>,
+}
+
 /// An order as it stood when the event happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -83,8 +111,9 @@ pub struct Order {
     /// False in the sandbox.
     pub livemode: Option<bool>,
     /// What the partner attached.
-    pub metadata: Option<Metadata>,
+    pub metadata: Option<RawJson>,
     /// Whose order it is.
+    #[serde(alias = "account_id")]
     pub investor_id: Option<InvestorId>,
     /// The instrument: `AAPL`.
     pub symbol: Option<String>,
@@ -128,8 +157,8 @@ pub struct Order {
     pub average_price: Option<Decimal>,
     /// What the order cost beyond the price.
     pub commission: Option<Decimal>,
-    /// How the commission is worked out: `notional`, `per_share`, `bps`.
-    pub commission_type: Option<String>,
+    /// How that is worked out.
+    pub commission_type: Option<CommissionType>,
     /// When it was sent to the venue.
     pub submitted_at: Option<Timestamp>,
     /// When the last of it was filled.
@@ -140,6 +169,10 @@ pub struct Order {
     /// Why it failed.
     #[serde(alias = "reject_reason")]
     pub failure_reason: Option<String>,
+    /// When money and units change hands, as it was sent.
+    pub settlement_date: Option<String>,
+    /// What an order of a bond has besides.
+    pub bond: Option<Bond>,
 }
 
 impl Order {

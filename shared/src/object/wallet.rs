@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Metadata;
-use crate::id::{InvestorId, OrderId, TransactionId, WalletId};
+use super::{Hold, RawJson, Transaction};
+use crate::id::{InvestorId, WalletId};
 use crate::money::Decimal;
 use crate::open_enum::open_enum;
-use crate::time::Timestamp;
 
 open_enum! {
     /// Whether a wallet can be used.
@@ -17,38 +16,6 @@ open_enum! {
         Suspended = "suspended",
         /// Never again.
         Closed = "closed",
-    }
-}
-
-open_enum! {
-    /// What became of money reserved for an order. Written in capitals, as documented.
-    HoldStatus {
-        /// Reserved, the order is in progress.
-        Active = "ACTIVE",
-        /// The order was cancelled, the money is available again.
-        Released = "RELEASED",
-        /// The order was filled, the money is spent.
-        Captured = "CAPTURED",
-        /// The order timed out.
-        Expired = "EXPIRED",
-    }
-}
-
-open_enum! {
-    /// What a transaction is for.
-    TransactionType {
-        /// From the investor's bank.
-        Deposit = "deposit",
-        /// To the investor's bank.
-        Withdrawal = "withdrawal",
-        /// Paid for an order.
-        Buy = "buy",
-        /// Brought by an order.
-        Sell = "sell",
-        /// A commission or a platform fee.
-        Fee = "fee",
-        /// Something else: a dividend, an adjustment.
-        Activity = "activity",
     }
 }
 
@@ -65,8 +32,9 @@ pub struct Wallet {
     /// False in the sandbox.
     pub livemode: Option<bool>,
     /// What the partner attached.
-    pub metadata: Option<Metadata>,
+    pub metadata: Option<RawJson>,
     /// Whose money it is.
+    #[serde(alias = "account_id")]
     pub investor_id: Option<InvestorId>,
     /// Whether it can be used.
     pub status: WalletStatus,
@@ -91,50 +59,12 @@ pub struct Wallet {
 }
 
 impl Wallet {
-    /// Whether `balance = available_balance + reserved_balance`; `None` unless all three are known.
+    /// Whether `balance = available_balance + reserved_balance`; `None` unless all three are known,
+    /// and the sum is exact.
     pub fn is_balanced(&self) -> Option<bool> {
         let parts = self.available_balance?.checked_add(self.reserved_balance?)?;
         Some(parts == self.balance?)
     }
-}
-
-/// Money reserved while an order is in progress. The platform gives holds no id.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Hold {
-    /// What became of it.
-    pub status: HoldStatus,
-    /// The order it is for.
-    pub order_id: Option<OrderId>,
-    /// How much.
-    pub amount: Option<Decimal>,
-    /// ISO 4217.
-    pub currency: Option<String>,
-}
-
-/// One line of a wallet's history.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Transaction {
-    /// The transaction.
-    pub id: TransactionId,
-    /// What it is for.
-    #[serde(rename = "type")]
-    pub transaction_type: Option<TransactionType>,
-    /// Where it stands.
-    pub status: Option<String>,
-    /// How much.
-    pub amount: Option<Decimal>,
-    /// ISO 4217.
-    pub currency: Option<String>,
-    /// Free text.
-    pub description: Option<String>,
-    /// The wallet before.
-    pub balance_before: Option<Decimal>,
-    /// The wallet after.
-    pub balance_after: Option<Decimal>,
-    /// When it was booked.
-    pub completed_at: Option<Timestamp>,
 }
 
 #[cfg(test)]
@@ -153,7 +83,23 @@ mod tests {
     fn the_parts_make_the_whole() {
         assert_eq!(wallet("5000.00", "3215.00", "1785").is_balanced(), Some(true));
         assert_eq!(wallet("5000.00", "3215.01", "1785").is_balanced(), Some(false));
+        for (balance, available, reserved, balanced) in [
+            ("-5.00", "-10", "5.0", true),
+            ("0", "0.00", "-0", true),
+            ("0.3", "0.1", "0.2", true),
+            ("0.30000000000000004", "0.1", "0.2", false),
+            ("5", "5", "-5", false),
+        ] {
+            assert_eq!(wallet(balance, available, reserved).is_balanced(), Some(balanced));
+        }
+        let largest = "79228162514264337593543950335";
+        assert_eq!(wallet(largest, largest, "0.00").is_balanced(), Some(true));
+        assert_eq!(wallet(largest, largest, "0.01").is_balanced(), None);
+
         let bare: Wallet = serde_json::from_str(r#"{"id":"wlt_1","status":"active"}"#).unwrap();
         assert_eq!(bare.is_balanced(), None);
+        let partly = r#"{"id":"wlt_1","status":"active","balance":"5","available_balance":"5",
+            "reserved_balance":null}"#;
+        assert_eq!(serde_json::from_str::<Wallet>(partly).unwrap().is_balanced(), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Metadata;
+use super::RawJson;
 use crate::id::WebhookId;
 use crate::open_enum::open_enum;
 use crate::time::Timestamp;
@@ -42,7 +42,7 @@ pub struct Webhook {
     /// False in the sandbox.
     pub livemode: Option<bool>,
     /// What the partner attached.
-    pub metadata: Option<Metadata>,
+    pub metadata: Option<RawJson>,
     /// What the partner calls it.
     pub name: Option<String>,
     /// Where it delivers to.

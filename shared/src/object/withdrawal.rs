@@ -1,9 +1,8 @@
 //! A withdrawal: money that leaves a wallet.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::Metadata;
+use super::RawJson;
 use super::deposit::TransferMethod;
 use crate::id::{FundingSourceId, InvestorId, WalletId, WithdrawalId};
 use crate::money::{Decimal, Money};
@@ -41,8 +40,9 @@ pub struct Withdrawal {
     /// False in the sandbox.
     pub livemode: Option<bool>,
     /// What the partner attached.
-    pub metadata: Option<Metadata>,
+    pub metadata: Option<RawJson>,
     /// Whose money it is.
+    #[serde(alias = "account_id")]
     pub investor_id: Option<InvestorId>,
     /// Where it comes from.
     pub wallet_id: Option<WalletId>,
@@ -56,10 +56,11 @@ pub struct Withdrawal {
     pub amount: Option<Decimal>,
     /// ISO 4217.
     pub currency: Option<String>,
-    /// What the method adds; its shape depends on it.
-    pub method_details: Option<Value>,
+    /// What the method adds, bank details among it; its shape depends on the method, and the
+    /// spelling of its keys on the version: `reference_code`, `referenceCode`.
+    pub method_details: Option<RawJson>,
     /// Where it goes, for methods without a linked account.
-    pub destination_details: Option<Value>,
+    pub destination_details: Option<RawJson>,
     /// Free text.
     pub description: Option<String>,
     /// Why it failed.
@@ -82,6 +83,23 @@ impl Withdrawal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_account_it_goes_to_does_not_show() {
+        let details = r#"{ "bankDetails": {"accountNumber":"000123456789"}, "fee": 0.10 }"#;
+        let json = format!(
+            r#"{{"id":"wd_1","status":"pending","method_details":{details},
+                "destination_details":{details},"metadata":{details}}}"#
+        );
+        let withdrawal: Withdrawal = serde_json::from_str(&json).unwrap();
+        assert!(!format!("{withdrawal:?}").contains("123456789"));
+        for kept in
+            [&withdrawal.method_details, &withdrawal.destination_details, &withdrawal.metadata]
+        {
+            assert_eq!(kept.as_ref().unwrap().get(), details);
+        }
+        assert!(serde_json::to_string(&withdrawal).unwrap().contains(details));
+    }
 
     #[test]
     fn an_amount_without_a_currency_is_not_money() {

@@ -1,0 +1,89 @@
+//! `sign` and `verify`, as somebody uses them who wonders why a signature does not match.
+#![expect(clippy::unwrap_used, reason = "a helper of tests may stop the test")]
+
+use std::fs;
+use std::path::Path;
+
+use bluum_hooks_tests::binary::{self, Run};
+use bluum_hooks_tests::client::text;
+use serde_json::{Value, json};
+
+const SECRET: &str = "whsec_QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=";
+const BODY: &str = r#"{"event": "order.filled", "data": {}}"#;
+
+fn at(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> String {
+    fs::write(folder.join(name), content).unwrap();
+    format!("@{}", folder.join(name).display())
+}
+
+/// `sign --json` of this body, with the secret in a file.
+fn signed(folder: &Path, body: &[u8]) -> (String, String) {
+    let body = at(folder, "body.json", body);
+    let secret = at(folder, "secret.txt", SECRET).replacen('@', "file:", 1);
+    let sign = ["sign", "--body", &body, "--secret", &secret, "--json"];
+    let signed = binary::run(&sign).must_exit(0).stdout;
+    (at(folder, "signed.json", signed), secret)
+}
+
+fn verify(request: &str, secret: &str) -> Run {
+    binary::run(&["verify", request, "--secret", secret, "--json"])
+}
+
+#[test]
+fn what_is_signed_verifies_whatever_the_body() {
+    let folder = tempfile::tempdir().unwrap();
+    for body in [BODY.as_bytes(), b"", b"\xff\x00\r\n"] {
+        let (request, secret) = signed(folder.path(), body);
+        let found = verify(&request, &secret).must_exit(0).json();
+        assert_eq!((&found["valid"], text(&found, "reason")), (&json!(true), "valid"));
+    }
+}
+
+#[test]
+fn headers_and_body_may_come_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let body = at(folder.path(), "body.json", BODY);
+    let secret = at(folder.path(), "secret.txt", SECRET).replacen('@', "file:", 1);
+    let sign = ["sign", "--body", &body, "--secret", &secret, "--id", "evt_1"];
+    let headers = binary::run(&sign).must_exit(0).stdout;
+    let mut arguments = vec!["verify", "--body", &body, "--secret", &secret];
+    assert!(headers.starts_with("webhook-id: evt_1\nwebhook-timestamp: "), "{headers}");
+    headers.lines().for_each(|line| arguments.extend(["-H", line]));
+    let found = binary::run(&arguments).must_exit(0).stdout;
+    assert!(found.starts_with("✓ valid (key ") && found.ends_with(" ago)\n"), "{found}");
+}
+
+#[test]
+fn what_does_not_match_is_explained_with_status_7() {
+    let folder = tempfile::tempdir().unwrap();
+    let (request, secret) = signed(folder.path(), BODY.as_bytes());
+    let mut changed: Value =
+        serde_json::from_str(&fs::read_to_string(request.trim_start_matches('@')).unwrap())
+            .unwrap();
+    changed["request"]["body"] = json!(BODY.replace(' ', ""));
+    let changed = at(folder.path(), "changed.json", changed.to_string());
+    let run = binary::run(&["verify", &changed, "--secret", &secret]).must_exit(7);
+    assert_eq!(run.stderr, "", "it is what was asked for, and no error");
+    assert!(run.stdout.starts_with("✗ matches JSON with"), "{}", run.stdout);
+    assert!(run.stdout.contains("\n  the body was parsed and written again"), "{}", run.stdout);
+    let found = verify(&changed, &secret).must_exit(7).json();
+    assert_eq!((&found["valid"], text(&found, "reason")), (&json!(false), "json"));
+}
+
+#[test]
+fn what_cannot_be_verified_is_status_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let (request, secret) = signed(folder.path(), BODY.as_bytes());
+    for (arguments, words) in [
+        (vec!["verify", "--secret", &secret], "nothing to verify"),
+        (vec!["verify", &request, "--secret", SECRET], "others can read arguments"),
+        (vec!["verify", &request, "--secret", "env:BLUUM_NOT_SET"], "BLUUM_NOT_SET is not set"),
+        (vec!["verify", "request.txt", "--secret", &secret], "write @request.txt for a file"),
+        (vec!["verify", "-", "--secret", "-"], "standard input can only be one of them"),
+        (vec!["verify", &secret.replacen("file:", "@", 1), "--secret", &secret], "neither JSON"),
+    ] {
+        let run = binary::run(&arguments).must_exit(2);
+        assert!(run.stderr.starts_with("error: ") && run.stderr.contains(words), "{run:?}");
+        assert!(!run.stderr.contains("QUFB"), "{run:?}");
+    }
+}
