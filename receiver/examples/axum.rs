@@ -28,7 +28,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let verifier =
         Verifier::parse(&secret).map_err(|error| format!("BLUUM_WEBHOOK_SECRET: {error}"))?;
     let app = Router::new().route("/webhooks", post(receive)).with_state(verifier);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3000".to_owned());
+    let listener = tokio::net::TcpListener::bind(address).await?;
     println!("listening on http://{}/webhooks", listener.local_addr()?);
     Ok(axum::serve(listener, app).await?)
 }

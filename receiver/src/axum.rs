@@ -1,106 +1,90 @@
 //! An extractor for axum: a handler that takes a [`Webhook`] runs for verified deliveries alone.
 //!
-//! It owns the body, because verification needs the bytes as they were received. The sender of a
-//! refused request learns a status and nothing else; the reason goes to `tracing`.
+//! The state of the router provides the [`Verifier`], by itself or by `FromRef`:
+//!
+//! ```
+//! use axum::{Router, http::StatusCode, routing::post};
+//! use bluum_hooks_receiver::{Event, Verifier, axum::Webhook};
+//!
+//! async fn receive(Webhook(event): Webhook<Event>) -> StatusCode {
+//!     println!("{} {}", event.id, event.name);
+//!     StatusCode::NO_CONTENT
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let verifier: Verifier = "whsec_QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=".parse()?;
+//! let app: Router = Router::new().route("/webhooks", post(receive)).with_state(verifier);
+//! # let _ = app;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It reads the body itself, as the [layer](crate::tower) does and with the same refusals, up to
+//! [`Verifier::max_body_bytes`] and for [`DEFAULT_READ_DEADLINE`]. The limit that axum has for the
+//! bodies of its own extractors is none of its concern, in either direction.
+//!
+//! With the layer around a router, everything behind it is verified, the deadline can be set, and
+//! other extractors (`Bytes`, `Json`) see what was signed. The handler takes the delivery from
+//! the extensions; a `Webhook` finds it there too, and does not verify again:
+//!
+//! ```
+//! use axum::{Extension, Router, http::StatusCode, routing::post};
+//! use bluum_hooks_receiver::{Verified, Verifier, tower::VerifyLayer};
+//! use bytes::Bytes;
+//!
+//! async fn receive(Extension(delivery): Extension<Verified<Bytes>>) -> StatusCode {
+//!     match delivery.event() {
+//!         Ok(event) => println!("{} {}", event.id, event.name),
+//!         Err(_) => return StatusCode::BAD_REQUEST,
+//!     }
+//!     StatusCode::NO_CONTENT
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let verifier: Verifier = "whsec_QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=".parse()?;
+//! let webhooks = Router::new().route("/webhooks", post(receive));
+//! let app: Router = webhooks.route_layer(VerifyLayer::new(verifier));
+//! # let _ = app;
+//! # Ok(())
+//! # }
+//! ```
 
-use std::fmt;
-
-use axum_core::body::Body;
 use axum_core::extract::{FromRef, FromRequest, Request};
 use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::StatusCode;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use crate::{Event, EventError, Verified, Verifier, VerifyError, now};
+pub use crate::receive::Rejection;
+use crate::receive::{DEFAULT_READ_DEADLINE, receive};
+use crate::{Event, EventError, Verified, Verifier, now};
 
 /// A verified delivery. The state of the router must provide a [`Verifier`].
 ///
-/// `Webhook<Event>` reads the body; `Webhook<Raw>` hands it over as it is, for a handler that
-/// stores first and reads later.
+/// `Webhook<Event>` reads the body; `Webhook<Verified<Bytes>>` hands it over as it is, for a
+/// handler that stores first and reads later.
 #[derive(Debug, Clone)]
 pub struct Webhook<T = Event>(pub T);
 
 /// What a verified delivery can be read into.
 pub trait Payload: Sized {
     /// Reads it. An error is answered with 400, so the sender will try again.
-    fn read(verified: &Verified<Bytes>) -> Result<Self, EventError>;
+    fn read(verified: Verified<Bytes>) -> Result<Self, EventError>;
 }
 
 impl Payload for Event {
-    fn read(verified: &Verified<Bytes>) -> Result<Self, EventError> {
+    fn read(verified: Verified<Bytes>) -> Result<Self, EventError> {
         verified.event()
     }
 }
 
-/// A verified delivery that has not been read.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct Raw {
-    /// The id of the event, the same on every attempt: deduplicate on it.
-    pub id: String,
-    /// The body, byte for byte what was signed.
-    pub body: Vec<u8>,
-}
-
-impl Payload for Raw {
-    fn read(verified: &Verified<Bytes>) -> Result<Self, EventError> {
-        Ok(Self { id: verified.id().to_owned(), body: verified.body().to_vec() })
-    }
-}
-
-/// Leaves the body out: it may name a person, and `{:?}` ends up in logs.
-impl fmt::Debug for Raw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Raw").field("id", &self.id).field("body_bytes", &self.body.len()).finish()
-    }
-}
-
-/// Why a request was refused. As a response it is a status with an empty body.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Rejection {
-    /// Not a delivery to be trusted.
-    Unverified(VerifyError),
-    /// The body broke off.
-    Unread,
-    /// Signed, but not an event.
-    Malformed(EventError),
-}
-
-impl Rejection {
-    /// What is answered: 400, 401 or 413.
-    pub fn status(&self) -> StatusCode {
-        match self {
-            Self::Unverified(error) => {
-                StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST)
-            }
-            Self::Unread | Self::Malformed(_) => StatusCode::BAD_REQUEST,
-        }
-    }
-}
-
-impl fmt::Display for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unverified(error) => error.fmt(f),
-            Self::Unread => f.write_str("the body broke off"),
-            Self::Malformed(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for Rejection {}
-
-impl From<VerifyError> for Rejection {
-    fn from(error: VerifyError) -> Self {
-        Self::Unverified(error)
+impl Payload for Verified<Bytes> {
+    fn read(verified: Self) -> Result<Self, EventError> {
+        Ok(verified)
     }
 }
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        self.status().into_response()
+        self.answer()
     }
 }
 
@@ -113,30 +97,15 @@ where
     type Rejection = Rejection;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Rejection> {
-        receive(request, &Verifier::from_ref(state)).await.map(Self).inspect_err(|rejection| {
-            let status = rejection.status().as_u16();
-            tracing::warn!(status, reason = %rejection, "webhook refused");
-        })
-    }
-}
-
-async fn receive<T: Payload>(request: Request, verifier: &Verifier) -> Result<T, Rejection> {
-    let (head, body) = request.into_parts();
-    // Before the body: a stranger's request is not worth reading.
-    let pending = verifier.begin(&head.headers, now())?;
-    let body = read(body, pending.max_body_bytes()).await?;
-    let verified = pending.finish(body, Vec::new())?;
-    tracing::debug!(event.id = verified.id(), key = verified.fingerprint(), "webhook verified");
-    T::read(&verified).map_err(Rejection::Malformed)
-}
-
-/// The whole body, or a refusal as soon as it has grown past `limit`.
-async fn read(body: Body, limit: usize) -> Result<Bytes, Rejection> {
-    match Limited::new(body, limit).collect().await {
-        Ok(whole) => Ok(whole.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            Err(VerifyError::TooLarge { allowed: limit }.into())
-        }
-        Err(_) => Err(Rejection::Unread),
+        let (mut head, body) = request.into_parts();
+        let verified = match head.extensions.remove::<Verified<Bytes>>() {
+            Some(by_the_layer) => by_the_layer,
+            None => {
+                let verifier = Verifier::from_ref(state);
+                receive(&verifier, &head.headers, body, now(), DEFAULT_READ_DEADLINE).await?
+            }
+        };
+        let read = T::read(verified).map_err(Rejection::Malformed);
+        read.map(Self).inspect_err(Rejection::log)
     }
 }

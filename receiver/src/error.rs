@@ -93,6 +93,24 @@ impl VerifyError {
             | Self::TooManySignatures { .. } => 400,
         }
     }
+
+    /// The name of the case, such as `too_old`: one of a few words, to count by.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::MissingHeader { .. } => "missing_header",
+            Self::DoubledHeader { .. } => "doubled_header",
+            Self::MalformedId => "malformed_id",
+            Self::MalformedTimestamp => "malformed_timestamp",
+            Self::MalformedSignature => "malformed_signature",
+            Self::TooOld { .. } => "too_old",
+            Self::TooNew { .. } => "too_new",
+            Self::NoKey { .. } => "no_key",
+            Self::NoKnownVersion { .. } => "no_known_version",
+            Self::TooManySignatures { .. } => "too_many_signatures",
+            Self::TooLarge { .. } => "too_large",
+            Self::NoMatch { .. } => "no_match",
+        }
+    }
 }
 
 impl fmt::Display for VerifyError {

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 /// Looks up the values of a header.
 ///
-/// Implemented for lists of pairs and, with the feature `axum`, for `http::HeaderMap`. For
+/// Implemented for lists of pairs and, with the feature `http`, for `http::HeaderMap`. For
 /// anything else, return *every* value of the name: a header sent twice must be seen twice, since
 /// whoever sits in between may have read the other one.
 pub trait Headers {

@@ -1,5 +1,8 @@
-#![cfg_attr(feature = "axum", doc = include_str!("../README.md"))]
-#![cfg_attr(not(feature = "axum"), doc = "Receive Bluum webhooks: verified, typed events.")]
+#![cfg_attr(all(feature = "axum", feature = "sqlite"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "axum", feature = "sqlite")),
+    doc = "Receive Bluum webhooks: verified, typed events that count once."
+)]
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
 #![warn(missing_docs)]
 
@@ -10,11 +13,17 @@ pub mod axum;
 #[cfg(feature = "std")]
 mod clock;
 mod error;
+#[cfg(all(any(doc, doctest), feature = "axum", feature = "sqlite", feature = "testing"))]
+pub mod guide;
 mod headers;
 mod key;
 mod leniency;
+#[cfg(feature = "tower")]
+mod receive;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod verify;
 
 #[cfg(feature = "v1a")]
@@ -30,7 +39,7 @@ pub use bluum_hooks_shared::time::Timestamp;
 #[cfg(feature = "events")]
 pub use bluum_hooks_shared::time::TimestampError;
 #[cfg(feature = "events")]
-pub use bluum_hooks_shared::{id, object};
+pub use bluum_hooks_shared::{catalogue, id, object};
 
 #[cfg(feature = "std")]
 pub use clock::now;

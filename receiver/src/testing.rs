@@ -91,13 +91,15 @@ mod dispatcher;
 mod event;
 mod hostile;
 mod sender;
+#[cfg(feature = "tower")]
+mod service;
 pub mod strategies;
 
 pub use bluum_hooks_shared::asymmetric::PrivateKey;
 pub use clock::{Clock, NOW};
-#[cfg(feature = "tower")]
-pub use dispatcher::service;
 pub use dispatcher::{Answer, Attempt, Delivery, Dispatcher, Report};
 pub use event::TestEvent;
 pub use hostile::{Expected, Hostile};
 pub use sender::{Signed, TestSender};
+#[cfg(feature = "tower")]
+pub use service::{Whole, service};

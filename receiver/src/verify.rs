@@ -300,7 +300,7 @@ impl<'a> Pending<'a> {
 pub struct Verified<B> {
     id: B,
     timestamp: Timestamp,
-    body: B,
+    pub(crate) body: B,
     key: Arc<str>,
 }
 
@@ -358,5 +358,6 @@ fn text(value: &[u8]) -> Option<&str> {
     str::from_utf8(value).ok().filter(|_| printable)
 }
 
-#[cfg(all(test, feature = "v1a"))]
+#[cfg(test)]
+#[cfg(feature = "v1a")]
 mod tests;

@@ -3,6 +3,7 @@
 //!
 //! `cargo fuzz` finds deeper: CONTRIBUTING.md says how. What it finds goes into the corpus.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
+#![expect(clippy::print_stdout, reason = "how often, and the input that failed")]
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use bluum_hooks_receiver::now;
 
+#[expect(clippy::panic, unreachable_pub, reason = "it is a library's, and panics are its answers")]
 #[path = "../fuzz/src/targets.rs"]
 mod targets;
 

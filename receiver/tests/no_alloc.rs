@@ -1,5 +1,4 @@
 //! A good request costs no allocation, whichever kind of key it is signed with.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 use allocation_counter::measure;
 use bluum_hooks_receiver::testing::{PrivateKey, TestEvent, TestSender};

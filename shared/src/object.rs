@@ -26,8 +26,6 @@ pub mod transaction;
 pub mod wallet;
 pub mod webhook;
 pub mod withdrawal;
-#[cfg(test)]
-mod words;
 
 pub use account::Account;
 pub use delivery::Delivery;
@@ -44,3 +42,6 @@ pub use transaction::Transaction;
 pub use wallet::Wallet;
 pub use webhook::Webhook;
 pub use withdrawal::Withdrawal;
+
+#[cfg(test)]
+mod tests;

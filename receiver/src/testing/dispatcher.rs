@@ -215,30 +215,3 @@ fn shuffle<T>(items: &mut [T], seed: u64) {
         items.swap(last, drawn % (last + 1));
     }
 }
-
-/// A handler out of anything that is a service of HTTP: a router of axum, a layered service.
-///
-/// Requests are POSTs to `uri`. `Retry-After` is understood in seconds. A service that fails
-/// counts as a 500, and so does a request that cannot be sent over HTTP.
-#[cfg(feature = "tower")]
-pub fn service<S, B>(service: S, uri: &str) -> impl AsyncFn(Signed) -> Answer
-where
-    S: tower_service::Service<
-            http::Request<http_body_util::Full<bytes::Bytes>>,
-            Response = http::Response<B>,
-        > + Clone,
-{
-    const FAILED: Answer = Answer { status: 500, retry_after: None };
-    async move |request: Signed| {
-        let Ok(request) = request.into_http::<Vec<u8>>(uri) else { return FAILED };
-        let request = request.map(|body| http_body_util::Full::new(body.into()));
-        let mut service = service.clone();
-        if poll_fn(|context| service.poll_ready(context)).await.is_err() {
-            return FAILED;
-        }
-        let Ok(response) = service.call(request).await else { return FAILED };
-        let asked = response.headers().get(http::header::RETRY_AFTER);
-        let seconds = asked.and_then(|value| value.to_str().ok()?.parse().ok());
-        Answer { status: response.status().as_u16(), retry_after: seconds.map(Duration::from_secs) }
-    }
-}

@@ -6,25 +6,25 @@ use bluum_hooks_receiver::header::{WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMEST
 use bluum_hooks_receiver::{Secret, SigningKey, Timestamp, Verifier, VerifyError};
 
 /// The secret, id, time and body that the suites of all languages share, and what they sign to.
-pub const SECRET: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-pub const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxJek";
-pub const TIME: i64 = 1_614_265_330;
-pub const BODY: &[u8] = br#"{"test": 2432232314}"#;
-pub const SIGNATURE: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+pub(crate) const SECRET: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub(crate) const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxJek";
+pub(crate) const TIME: i64 = 1_614_265_330;
+pub(crate) const BODY: &[u8] = br#"{"test": 2432232314}"#;
+pub(crate) const SIGNATURE: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
 /// The same, one letter beside it.
-pub const WRONG: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OA=";
+pub(crate) const WRONG: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OA=";
 
 /// A request as the suites make it, and the receiver that it comes to.
-pub struct Delivery {
-    pub headers: Vec<(String, String)>,
+pub(crate) struct Delivery {
+    pub(crate) headers: Vec<(String, String)>,
     body: Vec<u8>,
     now: i64,
-    pub verifier: Verifier,
+    pub(crate) verifier: Verifier,
 }
 
 impl Delivery {
     /// The good one.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let headers = [
             (WEBHOOK_ID, ID.to_owned()),
             (WEBHOOK_TIMESTAMP, TIME.to_string()),
@@ -38,50 +38,50 @@ impl Delivery {
         }
     }
 
-    pub fn signed_at(time: i64) -> Self {
+    pub(crate) fn signed_at(time: i64) -> Self {
         let signature = sign(time);
         let delivery = Self::new().with(WEBHOOK_TIMESTAMP, &time.to_string());
         delivery.with(WEBHOOK_SIGNATURE, &signature)
     }
 
-    pub fn with(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         let header = self.headers.iter_mut().find(|(key, _)| key == name).unwrap();
         header.1 = value.to_owned();
         self
     }
 
-    pub fn without(mut self, name: &str) -> Self {
+    pub(crate) fn without(mut self, name: &str) -> Self {
         self.headers.retain(|(key, _)| key != name);
         self
     }
 
-    pub fn and(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn and(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub fn renamed(mut self, rename: impl Fn(&str) -> String) -> Self {
+    pub(crate) fn renamed(mut self, rename: impl Fn(&str) -> String) -> Self {
         self.headers.iter_mut().for_each(|(name, _)| *name = rename(name));
         self
     }
 
-    pub fn body(self, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn body(self, body: impl Into<Vec<u8>>) -> Self {
         Self { body: body.into(), ..self }
     }
 
-    pub fn now(self, now: i64) -> Self {
+    pub(crate) fn now(self, now: i64) -> Self {
         Self { now, ..self }
     }
 
-    pub fn keys(self, keys: impl IntoIterator<Item = Secret>) -> Self {
+    pub(crate) fn keys(self, keys: impl IntoIterator<Item = Secret>) -> Self {
         Self { verifier: Verifier::new(keys), ..self }
     }
 
-    pub fn receiver(self, change: impl FnOnce(Verifier) -> Verifier) -> Self {
+    pub(crate) fn receiver(self, change: impl FnOnce(Verifier) -> Verifier) -> Self {
         Self { verifier: change(self.verifier), ..self }
     }
 
-    pub fn verify(&self) -> Result<(), VerifyError> {
+    pub(crate) fn verify(&self) -> Result<(), VerifyError> {
         let now = Timestamp::from_unix_seconds(self.now);
         let verified = self.verifier.verify(&self.headers, &self.body, now)?;
         assert_eq!(verified.body(), self.body);
@@ -89,34 +89,35 @@ impl Delivery {
     }
 
     #[track_caller]
-    pub fn passes(&self) {
+    pub(crate) fn passes(&self) {
         assert_eq!(self.verify(), Ok(()));
     }
 
     #[track_caller]
-    pub fn does_not_match(&self) {
+    pub(crate) fn does_not_match(&self) {
         let refused = self.verify();
         assert!(matches!(refused, Err(VerifyError::NoMatch { .. })), "{refused:?}");
     }
 
     #[track_caller]
-    pub fn is(&self, expected: VerifyError) {
+    pub(crate) fn is(&self, expected: VerifyError) {
         assert_eq!(self.verify(), Err(expected));
     }
 }
 
-pub fn key(bytes: std::ops::Range<u8>) -> Secret {
+pub(crate) fn key(bytes: std::ops::Range<u8>) -> Secret {
     Secret::from_bytes(&bytes.collect::<Vec<_>>()).unwrap()
 }
 
-pub fn sign_with(secret: &Secret, id: &str, time: i64, body: &[u8]) -> String {
+pub(crate) fn sign_with(secret: &Secret, id: &str, time: i64, body: &[u8]) -> String {
     SigningKey::new(secret).sign(id, time, body)
 }
 
-pub fn sign(time: i64) -> String {
+pub(crate) fn sign(time: i64) -> String {
     sign_with(&SECRET.parse().unwrap(), ID, time, BODY)
 }
 
-pub const FOREVER: Duration = Duration::MAX;
-pub const MALFORMED_TIME: VerifyError = VerifyError::MalformedTimestamp;
-pub const NO_VERSION: fn() -> VerifyError = || VerifyError::NoKnownVersion { known: vec!["v1"] };
+pub(crate) const FOREVER: Duration = Duration::MAX;
+pub(crate) const MALFORMED_TIME: VerifyError = VerifyError::MalformedTimestamp;
+pub(crate) const NO_VERSION: fn() -> VerifyError =
+    || VerifyError::NoKnownVersion { known: vec!["v1"] };

@@ -117,7 +117,8 @@ mod tests {
 
     fn transaction(amount: &str, before: &str, after: &str) -> Transaction {
         let json = format!(
-            r#"{{"id":"txn_1","amount":{amount},"balance_before":{before},"balance_after":{after}}}"#
+            r#"{{"id":"txn_1","amount":{amount},"balance_before":{before},
+                "balance_after":{after}}}"#
         );
         serde_json::from_str(&json).unwrap()
     }
