@@ -267,6 +267,49 @@ async fn a_router_is_delivered_to() {
     assert_eq!(report.deliveries[0].attempts[1].at.since(NOW).as_secs(), 7_200);
 }
 
+/// What passes the verifier passes the layer, whose MAC grows with the body; and nothing else.
+#[cfg(feature = "tower")]
+#[tokio::test]
+async fn the_layer_answers_every_hostile_case_as_it_says() {
+    use std::convert::Infallible;
+    use std::future::ready;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::body::Bytes;
+    use axum::http::{Request, Response, StatusCode};
+    use bluum_hooks_receiver::{Verified, testing::service, tower::VerifyLayer};
+    use tower::{Layer, service_fn};
+
+    for sender in senders() {
+        let (ran, clock) = (Arc::new(AtomicUsize::new(0)), sender.clock().clone());
+        let layer = VerifyLayer::new(sender.verifier()).clock(move || clock.now());
+        let runs = Arc::clone(&ran);
+        let handler = service_fn(move |_: Request<Verified<Bytes>>| {
+            runs.fetch_add(1, Ordering::SeqCst);
+            let response = Response::builder().status(StatusCode::NO_CONTENT);
+            ready(Ok::<_, Infallible>(response.body(String::new()).unwrap()))
+        });
+        let endpoint = service(layer.layer(handler), "/hook");
+        let (mut sent, mut accepted) = (0, 0);
+        for case in sender.hostile(&TestEvent::new("order.filled")) {
+            // What HTTP cannot carry reaches nobody.
+            if case.request.clone().into_http::<Vec<u8>>("/").is_err() {
+                continue;
+            }
+            let status = endpoint(case.request.clone()).await.status;
+            match case.expected {
+                Expected::Accepted => accepted += 1,
+                Expected::Refused(refusal) => assert_eq!(status, refusal, "{case:#?}"),
+            }
+            assert!(case.expected.is_met_by(status), "{status}: {case:#?}");
+            sent += 1;
+        }
+        assert_eq!(ran.load(Ordering::SeqCst), accepted);
+        assert!(sent >= 130 && accepted >= 30, "{sent} {accepted}");
+    }
+}
+
 proptest! {
     #[test]
     fn drawn_events_are_read_typed(event in strategies::events()) {

@@ -15,6 +15,33 @@ use super::{Answer, Signed};
 ///
 /// Requests are POSTs to `uri`. `Retry-After` is understood in seconds. A service that fails
 /// counts as a 500, and so does a request that cannot be sent over HTTP.
+///
+/// A layer that verifies goes by the sender's clock, or later attempts come from the future:
+///
+/// ```
+/// # async fn deliver() {
+/// use bluum_hooks_receiver::testing::{Dispatcher, TestEvent, TestSender, service};
+/// use bluum_hooks_receiver::{Verified, tower::VerifyLayer};
+/// use bytes::Bytes;
+/// use http::{Request, Response};
+/// use tower::{Layer, service_fn};
+///
+/// let sender = TestSender::new();
+/// let clock = sender.clock().clone();
+/// let layer = VerifyLayer::new(sender.verifier()).clock(move || clock.now());
+/// let handler = service_fn(async |request: Request<Verified<Bytes>>| {
+///     println!("{}", request.body().id());
+///     Ok::<_, std::convert::Infallible>(Response::new(String::new()))
+/// });
+/// let handler = service(layer.layer(handler), "/webhooks");
+/// let event = TestEvent::new("order.filled");
+/// let report = Dispatcher::new(&sender).lost_answers(1).deliver(&[event], handler).await;
+/// report.assert_delivered();
+/// assert_eq!(report.statuses(), [200, 200]);
+/// # }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+/// # runtime.block_on(deliver());
+/// ```
 pub fn service<S, B>(service: S, uri: &str) -> impl AsyncFn(Signed) -> Answer
 where
     S: tower_service::Service<http::Request<Whole>, Response = http::Response<B>> + Clone,
