@@ -1,4 +1,4 @@
-//! A test kit for handlers: signs as the dispatcher does, and does to a handler what a network does.
+//! A test kit for handlers: signs as the dispatcher does, and treats a handler as networks do.
 //!
 //! Nothing here needs a network, a daemon or a real clock. What is signed here is a delivery like
 //! any other: the same body, the same headers, the same signatures.
@@ -74,7 +74,8 @@
 //! };
 //!
 //! let events: Vec<_> = TestEvent::catalogue().collect();
-//! let report = Dispatcher::new(&sender).copies(100).lost_answers(2).deliver(&events, handler).await;
+//! let dispatcher = Dispatcher::new(&sender).copies(100).lost_answers(2);
+//! let report = dispatcher.deliver(&events, handler).await;
 //! report.assert_delivered();
 //! assert_eq!(seen.borrow().len(), events.len());
 //! # }

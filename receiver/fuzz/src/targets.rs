@@ -14,6 +14,8 @@ use serde_json::value::RawValue;
 /// The time at which requests arrive.
 const NOW: i64 = 1_781_533_815;
 const TOLERANCE: u64 = 300;
+/// The id of an event whose envelope has none.
+const FALLBACK: &str = "evt_0";
 
 struct Keys {
     secret: SigningKey,
@@ -123,10 +125,13 @@ fn entries(id: &str, time: &str, body: &[u8]) -> Vec<String> {
 /// A body. What can be read at all keeps its data to the byte, whether they are understood or not,
 /// and what is understood says the same when it is written and read again.
 pub fn envelope(input: &[u8]) {
-    let event = match Event::parse(input) {
+    let event = match Event::parse_with_id(input, FALLBACK) {
         Ok(event) => event,
         Err(error) => return assert!(!error.to_string().is_empty()),
     };
+    // An id of its own wins, and without it there is nothing to read but with another.
+    let own = Event::parse(input).map(|own| own.id);
+    assert_eq!(own.as_deref().unwrap_or(FALLBACK), event.id);
     let raw = event.raw_data();
     assert!(input.windows(raw.len()).any(|part| part == raw.as_bytes()), "{raw}");
     assert!(serde_json::from_str::<&RawValue>(raw).is_ok(), "{raw}");
