@@ -1,5 +1,7 @@
 //! Headers, wherever they come from: no type of an HTTP library is part of the verifier.
 
+use alloc::vec::Vec;
+
 /// Looks up the values of a header.
 ///
 /// Implemented for lists of pairs and, with the feature `http`, for `http::HeaderMap`. For

@@ -22,6 +22,8 @@ mod key;
 mod leniency;
 #[cfg(feature = "tower")]
 mod receive;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(feature = "tower")]
 pub mod tower;
 mod verify;

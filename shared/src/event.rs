@@ -12,7 +12,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::catalogue;
-use crate::id::EventId;
+use crate::id::{AttemptId, EventId};
 use crate::object::{
     self, Account, Delivery, Deposit, Document, KycDecision, Order, Wallet, Webhook, Withdrawal,
 };
@@ -281,6 +281,14 @@ pub fn render(
         id, created, livemode, name, timestamp, investor_id, data,
     );
     body
+}
+
+/// The value of the header [`TRACEPARENT`](crate::header::TRACEPARENT).
+///
+/// The event is the trace and the attempt its span, so both can be found by their ids.
+pub fn traceparent(event: EventId, attempt: AttemptId) -> String {
+    let span = u128::from(attempt) & u128::from(u64::MAX);
+    format!("00-{:032x}-{span:016x}-01", u128::from(event))
 }
 
 #[cfg(test)]

@@ -15,6 +15,10 @@ pub const WEBHOOK_ATTEMPT: &str = "webhook-attempt";
 /// The [trace context](https://www.w3.org/TR/trace-context/) of this attempt; all attempts of an
 /// event are one trace.
 pub const TRACEPARENT: &str = "traceparent";
+/// The `user-agent` of every delivery.
+pub const AGENT: &str = concat!("Bluum-Hooks/", env!("CARGO_PKG_VERSION"));
+/// The `content-type` of every delivery.
+pub const JSON: &str = "application/json";
 /// On a POST to the API: makes repeating the request safe for 24 hours.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// On every answer of the API: the id to quote to support.

@@ -133,7 +133,11 @@ impl Mac {
         // The buffer has the length of every MAC, so this cannot fail; and if it did, zeros are
         // the text of no header.
         let written = STANDARD.encode_slice(self.0, &mut text).is_ok();
-        let equal = |entry: &str| bool::from(text.ct_eq(entry.as_bytes()));
+        let text = words(&text);
+        let equal = |entry: &str| match entry.as_bytes().try_into() {
+            Ok(entry) => text.ct_eq(&words(entry)).into(),
+            Err(_) => false,
+        };
         // All of them, match or not.
         written & listed(header, VERSION).fold(false, |found, entry| found | equal(entry))
     }
@@ -155,6 +159,18 @@ impl fmt::Debug for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Mac")
     }
+}
+
+/// A text in pieces of eight bytes, the last filled up with zeros: comparing these in constant time
+/// takes a tenth of what comparing bytes does, and a header may have thousands of entries.
+fn words(text: &[u8; MAC_TEXT]) -> [u64; MAC_TEXT.div_ceil(8)] {
+    let mut words = [0; MAC_TEXT.div_ceil(8)];
+    for (word, piece) in words.iter_mut().zip(text.chunks(8)) {
+        let mut bytes = [0; 8];
+        bytes[..piece.len()].copy_from_slice(piece);
+        *word = u64::from_le_bytes(bytes);
+    }
+    words
 }
 
 /// What a `webhook-signature` header lists of a version, without it.

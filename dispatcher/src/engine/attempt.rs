@@ -6,8 +6,9 @@ use std::time::Duration;
 use ::http::header::{CONTENT_TYPE, USER_AGENT};
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 use bluum_hooks_shared::api::AttemptOutcome;
+use bluum_hooks_shared::event::traceparent;
 use bluum_hooks_shared::header;
-use bluum_hooks_shared::id::{AttemptId, EventId};
+use bluum_hooks_shared::id::AttemptId;
 use bluum_hooks_shared::time::Timestamp;
 use tracing::{debug, error, info, warn};
 
@@ -21,10 +22,6 @@ use crate::policy::pace::Sign;
 use crate::policy::state::{Input, Progress, State, step};
 use crate::store::{Claimed, NewAttempt, Report, Unreadable, Webhook};
 use crate::transport::{Answer, Request, SendError};
-
-const AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("Bluum-Hooks/", env!("CARGO_PKG_VERSION")));
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Makes the request that is owed, and says what came of it.
 pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
@@ -136,20 +133,14 @@ fn sign(claimed: &Claimed, id: AttemptId, now: Timestamp) -> Request {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
-    headers.insert(CONTENT_TYPE, JSON);
-    headers.insert(USER_AGENT, AGENT);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(header::JSON));
+    headers.insert(USER_AGENT, HeaderValue::from_static(header::AGENT));
     Request {
         url: webhook.settings.url.clone(),
         headers,
         body: claimed.body.clone(),
         timeout: webhook.settings.timeout,
     }
-}
-
-/// The event is the trace and the attempt its span, so both can be found by their ids.
-fn traceparent(event: EventId, attempt: AttemptId) -> String {
-    let span = u128::from(attempt) & u128::from(u64::MAX);
-    format!("00-{:032x}-{span:016x}-01", u128::from(event))
 }
 
 /// The headers that the partner asked for; ours come after and win. Their values are marked as

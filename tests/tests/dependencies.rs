@@ -1,0 +1,35 @@
+//! What a partner takes in with the receiver.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use bluum_hooks_tests::binary::workspace;
+
+/// Everything that is compiled with a package, itself included.
+fn crates(arguments: &[&str]) -> BTreeSet<String> {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["tree", "--locked", "--offline", "--edges", "normal", "--prefix", "none"]);
+    command.args(["--no-dedupe", "--format", "{p}"]).args(arguments).current_dir(workspace());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_receiver_takes_in_twenty_crates_at_most() {
+    let crates = crates(&["--package", "bluum-hooks-receiver"]);
+    assert!(crates.len() > 5, "the tree was not read: {crates:#?}");
+    assert!(crates.len() <= 20, "{} crates: {crates:#?}", crates.len());
+}
+
+/// Without the daemon's, that is: no server, no client, no TLS.
+#[test]
+fn not_even_with_axum_does_a_receiver_take_in_a_server() {
+    let crates = crates(&["--package", "bluum-hooks-receiver", "--features", "axum"]);
+    for name in ["hyper", "rustls", "ring", "axum", "sqlx", "reqwest", "clap"] {
+        let named = |line: &&String| line.split(' ').next() == Some(name);
+        assert_eq!(crates.iter().find(named), None, "{name}");
+    }
+}
