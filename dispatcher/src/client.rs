@@ -15,6 +15,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustls::crypto::ring;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -74,7 +75,7 @@ impl Client {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         let connector = HttpsConnectorBuilder::new()
-            .with_native_roots()?
+            .with_provider_and_native_roots(ring::default_provider())?
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(tcp);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hyper::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
+use rustls::crypto::ring;
 use tower::Service;
 
 use super::resolve::{BoxError, BoxFuture, GuardedResolver};
@@ -38,7 +39,7 @@ impl Connector {
         #[cfg(target_os = "linux")]
         tcp.set_tcp_user_timeout(Some(UNREAD_TIMEOUT));
         let https = HttpsConnectorBuilder::new()
-            .with_native_roots()?
+            .with_provider_and_native_roots(ring::default_provider())?
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(tcp);
