@@ -1,4 +1,4 @@
-//! The handler of README.md, tested as a partner would test it: without a socket, with the test kit.
+//! The handler of README.md, tested as a partner would: without a socket, with the test kit.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so")]
 
 use axum::Router;
