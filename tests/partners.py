@@ -72,6 +72,13 @@ def forged(port):
             return error.code
 
 
+def unbounded(port):
+    """The status of a request that would be read without end, if its length was believed."""
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: -1\r\n\r\n")
+        return int(connection.recv(100).split()[1])
+
+
 def partner(name, command, folder):
     """Plays one receiver through; gives what it printed."""
     port = free_port()
@@ -95,6 +102,8 @@ def partner(name, command, folder):
         wait_for("the replay", lambda: answered(2))
         if forged(port) != 400:
             sys.exit(f"{name} took what nobody signed")
+        if not 400 <= (status := unbounded(port)) < 500:
+            sys.exit(f"{name} answered {status} to a body of -1 bytes")
         hooks("webhooks", "delete", webhook["id"])
     finally:
         receiver.terminate()

@@ -94,10 +94,10 @@
 //! # Stale events
 //!
 //! Events about one object reach a webhook in order, unless its `ordering` is `none`, or something
-//! is replayed. With [`Inbox::drop_stale`] the inbox remembers the time of the last event applied
-//! for each object (the `id` in `data`, with its kind), and leaves out what is older. Where the
-//! times are equal, the times in the ids decide; where these are too, what comes later is taken for
-//! later. Events without `data.id` always run.
+//! is replayed. With [`Inbox::drop_stale`] the inbox remembers when the last event applied for each
+//! object (the `id` in `data`, with its kind) was accepted, which its id says, and leaves out what
+//! is older. Where that is the same, the events' own times decide; where these are too, what comes
+//! later is taken for later. Events without `data.id` always run.
 //!
 //! Use it where an event says how things stand and the last one is all that counts; not where each
 //! event adds to a sum.
@@ -152,8 +152,10 @@ pub use retention::{DEFAULT_RETENTION, Forgotten, MIN_RETENTION};
 
 /// How often an event may fail before it is put into quarantine, unless set otherwise.
 ///
-/// One less than the attempts of the sender's default schedule, so that the sender's last attempt
-/// is answered with 2xx and the event is in one place: here.
+/// One less than the attempts of the sender's default schedule, so that the sender never gives it
+/// up before the inbox keeps it; with more, what it gives up is kept nine days later, by
+/// [`Inbox::forget`]. An outage of your own that lasts for hours brings everything here: when it
+/// is over, [`Inbox::replay_since`] runs it again.
 pub const DEFAULT_MAX_FAILURES: u32 = 5;
 
 /// Events that have arrived, in tables of the database that their handlers write to.
@@ -276,9 +278,17 @@ impl<DB: Backend> Inbox<DB> {
             savepoint.commit().await?;
             return Ok(Outcome::Stale);
         }
-        match handler(&mut savepoint, event).await {
+        let mut handled = handler(&mut savepoint, event).await;
+        if handled.is_ok() {
+            match ledger::finish::<DB>(&mut savepoint, event, State::Processed, now()).await {
+                Err(InboxError::Database(error)) if is_aborted(&error) => {
+                    handled = Err("a statement failed, and the handler went on without it".into());
+                }
+                finished => finished?,
+            }
+        }
+        match handled {
             Ok(value) => {
-                ledger::finish::<DB>(&mut savepoint, event, State::Processed, now()).await?;
                 savepoint.commit().await?;
                 Ok(Outcome::Processed(value))
             }
@@ -288,6 +298,12 @@ impl<DB: Backend> Inbox<DB> {
             }
         }
     }
+}
+
+/// Whether a statement before this one has failed: PostgreSQL then takes no other one.
+fn is_aborted(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|refusal| refusal.code());
+    code.as_deref() == Some("25P02")
 }
 
 /// Writes down that the handler has failed.
@@ -321,7 +337,7 @@ fn report<T>(event: &Event, outcome: &Outcome<T>) {
     match outcome {
         Outcome::Processed(_) => tracing::debug!(event.id = id, name, "event processed"),
         Outcome::Duplicate => tracing::debug!(event.id = id, name, "event was processed before"),
-        Outcome::Stale => tracing::debug!(event.id = id, name, "event is stale"),
+        Outcome::Stale => tracing::info!(event.id = id, name, "event is stale"),
         Outcome::Failed { failures, error } => {
             let error = ledger::describe(&**error);
             tracing::warn!(event.id = id, name, failures, error, "handler failed");

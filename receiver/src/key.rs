@@ -37,7 +37,10 @@ const ALWAYS: RangeInclusive<Timestamp> =
 
 impl Key {
     /// From `whsec_…`, see [`Secret::parse`], or, with the feature `v1a`, from `whpk_…`.
+    ///
+    /// White space around it is dropped, as a file's final newline.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
+        let text = text.trim();
         #[cfg(feature = "v1a")]
         if text.starts_with("whpk_") || text.starts_with("whsk_") {
             return Ok(PublicKey::parse(text)?.into());

@@ -31,7 +31,7 @@ mod verify;
 #[cfg(feature = "v1a")]
 pub use bluum_hooks_shared::asymmetric::{PublicKey, PublicKeyError};
 #[cfg(feature = "events")]
-pub use bluum_hooks_shared::event::{Data, Event, EventError};
+pub use bluum_hooks_shared::event::{Data, DataError, Event, EventError};
 pub use bluum_hooks_shared::header;
 #[cfg(feature = "events")]
 pub use bluum_hooks_shared::money::{Decimal, DecimalError, Money};

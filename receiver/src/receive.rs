@@ -10,6 +10,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 
+use crate::header::MAX_DELIVERY_BYTES;
+
 #[cfg(feature = "axum")]
 use crate::EventError;
 use crate::{Timestamp, Verified, Verifier, VerifyError};
@@ -177,6 +179,8 @@ impl Pieces {
             return;
         }
         if self.joined.is_empty() {
+            // Not more on a stranger's word than a delivery has.
+            let announced = announced.min(MAX_DELIVERY_BYTES);
             self.joined.reserve(announced.max(self.first.len() + piece.len()));
             self.joined.extend_from_slice(&std::mem::take(&mut self.first));
         }

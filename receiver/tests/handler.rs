@@ -3,6 +3,7 @@
 
 use axum::Router;
 use axum::extract::State;
+use axum::http::HeaderValue;
 use axum::routing::post;
 use axum_test::{TestRequest, TestServer};
 use bluum_hooks_receiver::axum::Webhook;
@@ -19,6 +20,9 @@ async fn receive(
 ) -> Result<Outcome<()>, InboxError> {
     let handled = inbox.handle(&event, async |tx, event| {
         let Data::Order(order) = &event.data else { return Ok(()) };
+        if event.name != "order.filled" {
+            return Ok(());
+        }
         let insert = sqlx::query("INSERT INTO fills (order_id) VALUES (?)");
         insert.bind(order.id.as_str()).execute(tx).await?;
         Ok(())
@@ -40,12 +44,13 @@ async fn app() -> (TempDir, SqlitePool, TestServer, TestSender) {
     (folder, pool, server, sender)
 }
 
-fn request(server: &TestServer, signed: Signed) -> TestRequest {
+/// `None` for what is no header of HTTP, which no server would let through.
+fn request(server: &TestServer, signed: Signed) -> Option<TestRequest> {
     let mut request = server.post("/webhooks").bytes(signed.body.into());
     for (name, value) in signed.headers {
-        request = request.add_header(name, value);
+        request = request.add_header(name, HeaderValue::try_from(value).ok()?);
     }
-    request
+    Some(request)
 }
 
 async fn fills(pool: &SqlitePool) -> i64 {
@@ -56,7 +61,7 @@ async fn fills(pool: &SqlitePool) -> i64 {
 async fn a_hundred_copies_at_once_count_once() {
     let (_folder, pool, server, sender) = app().await;
     let signed = sender.sign(&TestEvent::new("order.filled"));
-    let copies = (0..100).map(|_| request(&server, sender.resend(&signed)));
+    let copies = (0..100).map(|_| request(&server, sender.resend(&signed)).unwrap());
     for answer in join_all(copies.map(IntoFuture::into_future)).await {
         assert_eq!(answer.status_code(), 204);
     }
@@ -67,7 +72,8 @@ async fn a_hundred_copies_at_once_count_once() {
 async fn what_nobody_signed_leaves_no_trace() {
     let (_folder, pool, server, sender) = app().await;
     for case in sender.hostile(&TestEvent::new("order.filled")) {
-        let status = request(&server, case.request).await.status_code().as_u16();
+        let Some(request) = request(&server, case.request) else { continue };
+        let status = request.await.status_code().as_u16();
         assert!(case.expected.is_met_by(status), "{}: {status}", case.name);
     }
     assert!(fills(&pool).await <= 1, "some of them are signed, and they are one event");
@@ -77,8 +83,8 @@ async fn what_nobody_signed_leaves_no_trace() {
 async fn every_type_of_event_is_answered() {
     let (_folder, pool, server, sender) = app().await;
     for event in TestEvent::catalogue() {
-        let answer = request(&server, sender.sign(&event)).await;
+        let answer = request(&server, sender.sign(&event)).unwrap().await;
         assert_eq!(answer.status_code(), 204, "{}", event.name());
     }
-    assert_eq!(fills(&pool).await, 5, "the events about orders");
+    assert_eq!(fills(&pool).await, 1, "one of them is order.filled");
 }

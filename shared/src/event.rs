@@ -95,6 +95,28 @@ pub enum EventError {
     },
 }
 
+/// Why JSON is not of the type that it was read into, and where.
+///
+/// Without the value that did not fit: it may name a person, and errors end up in logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataError {
+    reason: String,
+}
+
+impl From<serde_json::Error> for DataError {
+    fn from(error: serde_json::Error) -> Self {
+        Self { reason: reason(&error) }
+    }
+}
+
+impl fmt::Display for DataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for DataError {}
+
 impl fmt::Display for EventError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -182,8 +204,8 @@ impl Event {
     }
 
     /// Reads `data` into a type of the caller's own, for what this version does not know.
-    pub fn data_as<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_str(self.raw_data())
+    pub fn data_as<T: DeserializeOwned>(&self) -> Result<T, DataError> {
+        Ok(serde_json::from_str(self.raw_data())?)
     }
 }
 
@@ -208,7 +230,7 @@ impl Data {
         fn read<T: DeserializeOwned>(data: &str, wrap: fn(Box<T>) -> Data) -> Data {
             match object::read(data) {
                 Ok(object) => wrap(Box::new(object)),
-                Err(error) => Data::Unreadable { reason: reason(&error) },
+                Err(DataError { reason }) => Data::Unreadable { reason },
             }
         }
         match catalogue::find(name).map(|event_type| event_type.object) {
@@ -458,7 +480,10 @@ mod tests {
         let event = Event::parse(render_example("x.y", r#"{"n":"3"}"#).as_bytes()).unwrap();
         let map: std::collections::BTreeMap<String, String> = event.data_as().unwrap();
         assert_eq!(map["n"], "3");
-        assert!(event.data_as::<Vec<u8>>().is_err());
+        let error = event.data_as::<std::collections::BTreeMap<String, u64>>().unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("invalid type: string, expected u64"), "{shown}");
+        assert!(!shown.contains("\"3\"") && !shown.contains("\\\"3"), "{shown}");
     }
 
     #[test]

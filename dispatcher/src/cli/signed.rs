@@ -114,9 +114,10 @@ impl Received {
         let head = String::from_utf8_lossy(&bytes[..head]).into_owned();
         // As `curl --verbose` shows what it sends.
         let lines = head.lines().map(|line| line.strip_prefix("> ").unwrap_or(line));
-        let lines = lines.skip_while(|line| line.contains(" HTTP/"));
-        let headers = lines.map(|line| {
-            header(line).ok_or_else(|| unusable(format!("'{line}' is not a header of a request")))
+        let lines = (1..).zip(lines).skip_while(|(_, line)| line.contains(" HTTP/"));
+        let headers = lines.map(|(number, line)| {
+            let refused = || unusable(format!("line {number} is not a header of a request"));
+            header(line).ok_or_else(refused)
         });
         Ok(Self { headers: headers.collect::<Result<_, _>>()?, body: bytes[body..].to_vec() })
     }
@@ -220,7 +221,7 @@ mod tests {
             (r#"{"headers":{},"body_b64":"%"}"#, "holds no request"),
             ("{}\n{}\n{}", "3 requests"),
             ("webhook-id: evt_1", "neither JSON nor a request"),
-            ("no header\n\n{}", "'no header' is not a header"),
+            ("no header\n\n{}", "line 1 is not a header"),
         ] {
             let failure = Received::parse(text.as_bytes()).unwrap_err();
             assert_eq!(failure.status, Status::Usage);

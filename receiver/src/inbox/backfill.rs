@@ -4,7 +4,8 @@ use bluum_hooks_shared::event::EventPage;
 
 use super::backend::{Backend, Value};
 use super::{HandlerError, Inbox, InboxError, Outcome, gaps};
-use crate::Event;
+use crate::id::EventId;
+use crate::{Event, now};
 
 /// What came of a back-fill.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,6 +22,9 @@ pub struct Backfilled {
     pub failed: u64,
     /// Missing events whose handler has now failed too often: in quarantine.
     pub quarantined: u64,
+    /// Events that were accepted longer ago than the [retention](Inbox::retention), left out: they
+    /// may have been processed and forgotten.
+    pub too_old: u64,
     /// Whether what was asked for is complete, and so the gaps are closed: all but `failed` is
     /// settled.
     pub complete: bool,
@@ -40,10 +44,11 @@ impl<DB: Backend> Inbox<DB> {
     /// let the handler pass over the others: this list has all events of your account.
     ///
     /// It begins at the last event before the first gap and ends at the last one that has arrived,
-    /// so it costs what lies in between. Where the sender no longer has that event (after 30 days;
-    /// the answer is 404), [`reconcile`](Self::reconcile) and [`close_gaps`](Self::close_gaps)
-    /// instead. A gap that is a moment old is nothing: deliveries overtake
-    /// each other. Look at [`Gap::since`](super::Gap) first.
+    /// so it costs what lies in between. If the list ends before that one, it is not complete, and
+    /// no gap is closed: the parameters of `fetch` leave something out. Where the sender no longer
+    /// has that event (after 30 days; the answer is 404), [`reconcile`](Self::reconcile) and
+    /// [`close_gaps`](Self::close_gaps) instead. A gap that is a moment old is nothing: deliveries
+    /// overtake each other. Look at [`Gap::since`](super::Gap) first.
     pub async fn backfill<R, G, F>(
         &self,
         webhook: &str,
@@ -120,7 +125,9 @@ impl<DB: Backend> Inbox<DB> {
             let next = page.events.last().map(|event| event.id.clone());
             // A list that does not go on would be asked for ever.
             if !page.has_more || next.is_none() || next == after {
-                return Ok(Backfilled { complete: filled.failed == 0, ..filled });
+                // Who looks for one event and does not find it has not seen all.
+                let complete = filled.failed == 0 && until.is_none();
+                return Ok(Backfilled { complete, ..filled });
             }
             after = next;
         }
@@ -135,6 +142,11 @@ impl<DB: Backend> Inbox<DB> {
     where
         F: AsyncFnMut(&mut DB::Connection, &Event) -> Result<(), HandlerError>,
     {
+        let accepted = event.id.parse().map(EventId::made_at);
+        if accepted.is_ok_and(|accepted| accepted < now().minus(self.retention)) {
+            filled.too_old += 1;
+            return Ok(());
+        }
         // Most have arrived: reading costs less than a transaction that writes.
         let mut connection = self.pool.acquire().await?;
         let id = [Value::Text(&event.id)];

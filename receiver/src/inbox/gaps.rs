@@ -8,6 +8,8 @@ use crate::Timestamp;
 
 /// Most gaps that are told at once.
 const MAX_GAPS: i64 = 1_000;
+/// A number that is further ahead than this is none of the sender's: the header is not signed.
+const MAX_LEAP: i64 = 1_000_000;
 
 /// Numbers of a webhook that have not arrived, while later ones have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +59,14 @@ impl<DB: Backend> Inbox<DB> {
         Ok(rows.iter().map(gap).collect::<Result<_, _>>()?)
     }
 
+    /// Forgets the numbers of `webhook`: for one that was made anew, and counts from 1 again.
+    pub async fn reset_gaps(&self, webhook: &str) -> Result<(), InboxError> {
+        let mut connection = self.pool.acquire().await?;
+        let delete = "DELETE FROM bluum_inbox_sequences WHERE webhook = $1";
+        DB::execute(&mut connection, delete, &[Value::Text(webhook)]).await?;
+        Ok(())
+    }
+
     /// Closes the gaps of `webhook` as they are, without fetching anything: what is missing is
     /// known, or was [reconciled](Self::reconcile), or nobody has it any more.
     pub async fn close_gaps(&self, webhook: &str) -> Result<(), InboxError> {
@@ -81,11 +91,14 @@ pub(super) async fn saw<DB: Backend>(
         Value::Int(sequence),
         Value::Text(event_id),
         Value::Int(now.as_micros()),
+        Value::Int(MAX_LEAP),
     ];
     DB::execute(
         connection,
         "INSERT INTO bluum_inbox_sequences (webhook, sequence, event_id, seen_at, settled)
-         VALUES ($1, $2, $3, $4, FALSE) ON CONFLICT (webhook, sequence) DO NOTHING",
+         SELECT $1, $2, $3, $4, FALSE WHERE $2 - $5 <= COALESCE(
+           (SELECT MAX(sequence) FROM bluum_inbox_sequences WHERE webhook = $1), $2)
+         ON CONFLICT (webhook, sequence) DO NOTHING",
         &values,
     )
     .await?;

@@ -146,8 +146,10 @@ pub(super) async fn fail<DB: Backend>(
 
 /// Whether the event is not older than the last one applied for its object, which it then is.
 ///
-/// Older by its own time; where that is the same, by the milliseconds in its id. Where that is the
-/// same too, what comes later is taken for later: nothing says that it is not.
+/// Older by when the sender accepted it, which its id says: that is the order in which events are
+/// delivered, while the event's own time is whatever the publisher's clock said. Where that is the
+/// same, or the id says nothing, by its own time; and where that is the same too, what comes later
+/// is taken for later.
 pub(super) async fn advance<DB: Backend>(
     connection: &mut Connection<DB>,
     event: &Event,
@@ -166,7 +168,7 @@ pub(super) async fn advance<DB: Backend>(
         "INSERT INTO bluum_inbox_objects AS applied (object, occurred_at, accepted_at, applied_at)
          VALUES ($1, $2, $3, $4)
          ON CONFLICT (object) DO UPDATE SET occurred_at = $2, accepted_at = $3, applied_at = $4
-         WHERE (applied.occurred_at, applied.accepted_at) <= ($2, $3)",
+         WHERE (applied.accepted_at, applied.occurred_at) <= ($3, $2)",
         &values,
     );
     Ok(changed.await? == 1)

@@ -70,8 +70,9 @@ impl<DB: Backend> Inbox<DB> {
     /// Runs `handler` for one event that is in quarantine, or that has failed, in a transaction of
     /// its own. Afterwards it is processed, or in quarantine.
     ///
-    /// [`Outcome::Duplicate`] if it has been processed since. To be rid of an event that shall
-    /// never be processed, replay it with a handler that does nothing: `async |_, _| Ok(())`.
+    /// [`Outcome::Duplicate`] if it has been processed since, or was left out as stale. To be rid
+    /// of an event that shall never be processed, replay it with a handler that does nothing:
+    /// `async |_, _| Ok(())`.
     pub async fn replay<T, F>(&self, event_id: &str, handler: F) -> Result<Outcome<T>, InboxError>
     where
         F: AsyncFnOnce(&mut DB::Connection, &Event) -> Result<T, HandlerError>,

@@ -9,27 +9,27 @@ use crate::Timestamp;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long the sender goes on trying: its documented schedule takes 10.6 hours, and each wait may
-/// be a fifth longer.
-const RETRY_SPAN: Duration = Duration::from_secs(13 * HOUR.as_secs());
-/// How long the sender keeps what was delivered, and so how late it can be asked to replay it.
-const REPLAY_SPAN: Duration = Duration::from_secs(30 * DAY.as_secs());
+/// How long the sender keeps what it has given up, though you may have processed it, and so how
+/// late it can be asked to replay that. What was delivered it keeps for 30 days.
+const REPLAY_SPAN: Duration = Duration::from_secs(90 * DAY.as_secs());
+/// How long a replay can go on: six attempts of its documented schedule, each answered with the
+/// longest `Retry-After` there is, a day.
+const RETRY_SPAN: Duration = Duration::from_secs(6 * DAY.as_secs());
+/// How long the sender waits at most between two attempts, by any schedule: seven days, and a
+/// fifth. What has not come for so long, it has given up.
+const LONGEST_WAIT: Duration = Duration::from_secs(9 * DAY.as_secs());
 
-/// The shortest time for which an inbox may remember an event: 31 days.
+/// The shortest time for which an inbox may remember an event: 97 days after its last copy.
 ///
-/// A delivery can be replayed for 30 days after it was made, and a replay is tried for up to 13
-/// hours; the tolerance of signatures adds minutes. What is forgotten sooner could come again, and
-/// would be processed again.
-pub const MIN_RETENTION: Duration = Duration::from_secs(31 * DAY.as_secs());
+/// What the sender has given up can be replayed for 90 days, and a replay is tried for up to six;
+/// the tolerance of signatures adds minutes. What is forgotten sooner could come again, and would
+/// be processed again.
+pub const MIN_RETENTION: Duration = Duration::from_secs(97 * DAY.as_secs());
 const _: () = assert!(
     MIN_RETENTION.as_secs() >= REPLAY_SPAN.as_secs() + RETRY_SPAN.as_secs() + HOUR.as_secs()
 );
 
 /// For how long an inbox remembers an event, unless set otherwise: 100 days after its last copy.
-///
-/// The sender keeps for 90 days what it has given up, though you may have processed it, and a
-/// replay of that can go on for six days, if each of its attempts is answered with the longest
-/// `Retry-After` there is, a day.
 pub const DEFAULT_RETENTION: Duration = Duration::from_secs(100 * DAY.as_secs());
 
 /// Rows deleted in one commit, so that deliveries never wait for long.
@@ -97,12 +97,13 @@ impl<DB: Backend> Inbox<DB> {
     /// once a day; a few hundred rows go in a commit, so deliveries can arrive meanwhile.
     ///
     /// What is in quarantine stays, whatever its age. What has failed, and was not sent again for
-    /// so long, goes there. Gaps older than the retention are no longer told: what is missing there
-    /// the sender has forgotten too.
+    /// nine days, goes there: the sender has given it up. Gaps older than the retention are no
+    /// longer told: what is missing there the sender has forgotten too.
     pub async fn forget(&self, now: Timestamp) -> Result<Forgotten, InboxError> {
         let before = Value::Int(now.minus(self.retention).as_micros());
         let limit = Value::Int(BATCH.cast_signed());
-        let quarantine = [before, limit, Value::Int(now.as_micros())];
+        let given_up = Value::Int(now.minus(LONGEST_WAIT).as_micros());
+        let quarantine = [given_up, limit, Value::Int(now.as_micros())];
         Ok(Forgotten {
             quarantined: self.in_batches(QUARANTINE, &quarantine).await?,
             events: self.in_batches(EVENTS, &[before, limit]).await?,

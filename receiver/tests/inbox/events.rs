@@ -1,10 +1,12 @@
 //! Events as the dispatcher would make them.
 
-use bluum_hooks_receiver::id::EventId;
-use bluum_hooks_receiver::{Event, Timestamp};
+use std::sync::LazyLock;
 
-/// The second from which on `event` counts: 2026-06-15.
-const START: i64 = 1_781_533_815;
+use bluum_hooks_receiver::id::EventId;
+use bluum_hooks_receiver::{Event, Timestamp, now};
+
+/// The second from which on `event` counts: some hours ago, as an inbox asks how old events are.
+static START: LazyLock<i64> = LazyLock::new(|| now().as_unix_seconds() - 20_000);
 
 /// An id that was made in this second.
 pub(crate) fn id(second: u32) -> String {
@@ -12,15 +14,15 @@ pub(crate) fn id(second: u32) -> String {
 }
 
 pub(crate) fn at(second: u32) -> Timestamp {
-    Timestamp::from_unix_seconds(START + i64::from(second))
+    Timestamp::from_unix_seconds(*START + i64::from(second))
 }
 
 /// What happened in this second to an order.
 pub(crate) fn body(second: u32, name: &str, order: &str) -> String {
-    let (id, at) = (id(second), at(second));
+    let (id, at, created) = (id(second), at(second), *START);
     // Not as the dispatcher writes it: bytes are kept as they are.
     format!(
-        r#"{{ "id":"{id}","object":"event","created":{START},"livemode":false,"event":"{name}",
+        r#"{{ "id":"{id}","object":"event","created":{created},"livemode":false,"event":"{name}",
 "timestamp":"{at}","investor_id":null,"data":{{"id":"{order}","status":"filled",
 "symbol":"AAPL","side":"buy","filled_quantity":"10","average_price":"178.50"}} }}"#
     )

@@ -1,12 +1,18 @@
 //! What is missing is told, fetched and closed.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
-use bluum_hooks_receiver::inbox::{Backfilled, Delivery, HandlerError, Inbox, InboxError, Outcome};
+use bluum_hooks_receiver::id::EventId;
+use bluum_hooks_receiver::inbox::{
+    Backfilled, DEFAULT_RETENTION, Delivery, HandlerError, Inbox, InboxError, Outcome,
+};
 use bluum_hooks_receiver::{Event, now};
 
 use super::database::{Database, TestBackend, fill, on_both};
 use super::events::{body, filled, id};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 on_both! {
     what_is_missing_between_others_is_told
@@ -18,6 +24,9 @@ on_both! {
     a_list_that_cannot_be_fetched_or_read_closes_nothing
     without_gaps_nothing_is_fetched
     all_can_be_held_against_the_list
+    what_is_older_than_the_retention_is_left_out
+    a_list_that_lacks_what_has_arrived_closes_nothing
+    a_number_far_ahead_is_passed_over
     gaps_can_be_closed_as_they_are
     a_list_that_does_not_go_on_ends
 }
@@ -200,6 +209,44 @@ async fn all_can_be_held_against_the_list<D: TestBackend>(database: Database<D>)
     let filled = reconcile().await;
     assert_eq!((filled.known, filled.processed, filled.complete), (7, 0, true));
     assert_eq!(database.fills().await, 7);
+}
+
+/// It may have been processed, and forgotten since.
+async fn what_is_older_than_the_retention_is_left_out<D: TestBackend>(database: Database<D>) {
+    let inbox = database.inbox().await;
+    let old = EventId::new(now().minus(DEFAULT_RETENTION + DAY), 1).to_string();
+    let list = |_: Option<&str>| page(None, 3).replace(&id(2), &old);
+    let filled = inbox.reconcile(None, async |after| Ok(list(after)), good::<D>).await.unwrap();
+    assert_eq!((filled.processed, filled.too_old, filled.complete), (2, 1, true));
+    assert_eq!(database.fills().await, 2);
+}
+
+async fn a_list_that_lacks_what_has_arrived_closes_nothing<D: TestBackend>(database: Database<D>) {
+    let inbox = database.inbox().await;
+    arrive(&inbox, [1, 4]).await;
+    let empty = r#"{"object":"list","url":"/v1/events","has_more":false,"data":[]}"#;
+    for list in [empty.to_owned(), page(Some(&id(1)), 3)] {
+        let filled = inbox.backfill("orders", async |_| Ok(list.clone()), good::<D>).await.unwrap();
+        assert!(!filled.complete, "{filled:?}");
+        assert_eq!(missing(&inbox).await, [2..=3]);
+    }
+}
+
+/// The header is not signed.
+async fn a_number_far_ahead_is_passed_over<D: TestBackend>(database: Database<D>) {
+    let inbox = database.inbox().await;
+    arrive(&inbox, [1, 2]).await;
+    let event = super::events::filled(3);
+    for forged in [1_000_003, i64::MAX as u64] {
+        let forged = Delivery::numbered(&event, "orders", Some(forged));
+        let _ = inbox.handle(forged, good::<D>).await.unwrap();
+        assert_eq!(missing(&inbox).await, []);
+    }
+    arrive(&inbox, [4]).await;
+    assert_eq!(missing(&inbox).await, [3..=3]);
+    inbox.reset_gaps("orders").await.unwrap();
+    arrive(&inbox, [7]).await;
+    assert_eq!(missing(&inbox).await, []);
 }
 
 async fn gaps_can_be_closed_as_they_are<D: TestBackend>(database: Database<D>) {

@@ -11,6 +11,7 @@ on_both! {
     what_is_older_is_stale_for_its_object_alone
     without_the_guard_nothing_is_stale
     at_the_same_time_the_id_decides_and_else_what_comes_later
+    what_was_accepted_later_is_later_whatever_the_publishers_clock_said
     what_fails_makes_nothing_stale
     what_was_overtaken_in_quarantine_is_stale
     one_object_has_several_names_of_events
@@ -66,6 +67,16 @@ async fn at_the_same_time_the_id_decides_and_else_what_comes_later<D: TestBacken
     // Made in the same millisecond, with a smaller random part.
     let twin = EventId::new(at(5), 6).to_string();
     assert!(runs(&inbox, &late(5, &twin)).await);
+}
+
+async fn what_was_accepted_later_is_later_whatever_the_publishers_clock_said<D: TestBackend>(
+    database: Database<D>,
+) {
+    let inbox = database.inbox().await.drop_stale();
+    let fast =
+        body(4, "order.accepted", "ord_1").replace(&at(4).to_string(), "2099-01-01T00:00:00Z");
+    assert!(runs(&inbox, &Event::parse(fast.as_bytes()).unwrap()).await);
+    assert!(runs(&inbox, &event(5, "order.filled", "ord_1")).await);
 }
 
 async fn what_fails_makes_nothing_stale<D: TestBackend>(database: Database<D>) {

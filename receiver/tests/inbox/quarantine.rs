@@ -2,12 +2,14 @@
 
 use bluum_hooks_receiver::inbox::{HandlerError, InboxError, Outcome, QuarantinedEvent, Replayed};
 use bluum_hooks_receiver::{Event, now};
+use sqlx::{Database as _, Postgres};
 
 use super::database::{Database, TestBackend, fill, on_both};
 use super::events::{at, body, filled, id};
 
 on_both! {
     a_failure_is_counted_and_leaves_nothing_else
+    what_a_handler_passes_over_fails_where_the_database_does_not_let_it
     five_failures_are_enough_and_the_bytes_are_kept
     what_is_replayed_is_processed_once
     all_is_replayed_in_the_order_in_which_it_happened
@@ -34,6 +36,24 @@ async fn quarantine<D: TestBackend>(database: &Database<D>, second: u32) {
     let inbox = database.inbox().await.max_failures(1);
     let outcome = inbox.handle(&filled(second), broken::<D>).await.unwrap();
     assert!(matches!(outcome, Outcome::Quarantined { failures: 1, .. }), "{outcome:?}");
+}
+
+/// PostgreSQL takes nothing more after a failed statement, and that is no fault of the inbox.
+async fn what_a_handler_passes_over_fails_where_the_database_does_not_let_it<D: TestBackend>(
+    database: Database<D>,
+) {
+    let inbox = database.inbox().await;
+    let event = filled(1);
+    let handled = inbox.handle(&event, async |tx, event| {
+        let _ = broken::<D>(tx, event).await;
+        Ok(())
+    });
+    let outcome = handled.await.unwrap();
+    if D::NAME == Postgres::NAME {
+        assert!(matches!(outcome, Outcome::Failed { failures: 1, .. }), "{outcome:?}");
+    } else {
+        assert!(matches!(outcome, Outcome::Processed(())), "{outcome:?}");
+    }
 }
 
 async fn a_failure_is_counted_and_leaves_nothing_else<D: TestBackend>(database: Database<D>) {

@@ -6,6 +6,8 @@ use serde::de::value::MapDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::event::DataError;
+
 /// Older names of fields, each with the current one. Alone, either is read; the objects say so.
 const NAMES: [(&str, &str); 8] = [
     ("account_id", "investor_id"),
@@ -28,10 +30,10 @@ const NAMES: [(&str, &str); 8] = [
 ///
 /// let position: Position = object::read(r#"{"id": "pos_1", "qty": "10", "quantity": "10"}"#)?;
 /// assert_eq!(position.quantity.map(|it| it.to_string()).as_deref(), Some("10"));
-/// # Ok::<(), serde_json::Error>(())
+/// # Ok::<(), bluum_hooks_shared::event::DataError>(())
 /// ```
-pub fn read<T: DeserializeOwned>(json: &str) -> Result<T, serde_json::Error> {
-    serde_json::from_str(json).or_else(|error| current(json).ok_or(error))
+pub fn read<T: DeserializeOwned>(json: &str) -> Result<T, DataError> {
+    serde_json::from_str(json).or_else(|error| current(json).ok_or(error.into()))
 }
 
 /// The object read from what is said once; nothing if nothing is said twice.

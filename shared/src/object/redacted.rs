@@ -6,6 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::event::DataError;
+
 /// JSON that is kept as it came, byte for byte, and not looked into.
 ///
 /// So whatever stands in it, the object around it can be read, and its numbers pass through no
@@ -21,8 +23,8 @@ impl RawJson {
     }
 
     /// Reads it into a type of the caller's own, such as `BTreeMap<String, String>`.
-    pub fn read<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_str(self.get())
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, DataError> {
+        Ok(serde_json::from_str(self.get())?)
     }
 }
 

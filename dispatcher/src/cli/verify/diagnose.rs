@@ -175,8 +175,16 @@ impl Case<'_> {
     }
 
     fn no_match(&self, refused: &VerifyError) -> Finding {
-        let body = &self.received.body;
-        match refused {
+        let unusable = self.keys.iter().find_map(|key| Some((key, Key::parse(&key.text).err()?)));
+        if let Some((key, error)) = unusable {
+            return Finding::refused("key", format!("{}: {error}", key.from))
+                .advising("copy it again, whole, from where the webhook was created or rotated");
+        }
+        // When it was signed is not why: it matches at no time.
+        let Received { headers, body } = self.received;
+        let always = self.verifier().tolerance(Duration::MAX, Duration::MAX);
+        let whenever = always.verify(headers, body, self.now).err();
+        match whenever.as_ref().unwrap_or(refused) {
             VerifyError::NoMatch { fingerprints, .. } => {
                 let sha256 = hex::encode(Sha256::digest(body));
                 let message = format!(
@@ -188,7 +196,7 @@ impl Case<'_> {
                     &sha256[..12],
                 );
                 Finding::refused("no_match", message).advising(
-                    "compare the fingerprint with the webhook's, and the length with what was sent",
+                    "the key is another webhook's, or the body is not the one that was sent",
                 )
             }
             other => Finding::refused("refused", other.to_string()),

@@ -161,6 +161,26 @@ fn no_match_shows_what_to_compare() {
 }
 
 #[test]
+fn an_old_request_with_another_key_is_told_about_the_key() {
+    let old = signed_by(&[b'B'; 32], NOW - 86_400, BODY.as_bytes());
+    let found = found_with(&[WHSEC], &old);
+    assert_eq!(found.reason, "no_match", "{}", found.message);
+}
+
+#[test]
+fn a_key_that_cannot_be_used_is_named() {
+    let short = "env:SECRET: a secret needs at least 24 bytes, this has 3";
+    let cut = "env:SECRET: a public key looks like 'whpk_<32 bytes in base64>'";
+    for (key, message) in [("whsec_QUFB", short), ("whpk_QUFB", cut)] {
+        let found = found_with(&[key], &signed());
+        assert_eq!((found.reason, found.message.as_str()), ("key", message));
+    }
+    // A file ends with a newline.
+    let found = found_with(&["whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=\n"], &signed());
+    assert_eq!(found.reason, "refused", "{}", found.message);
+}
+
+#[test]
 fn a_header_that_is_missing_or_malformed_is_told_as_a_receiver_would() {
     let mut bare = signed();
     bare.headers.remove(0);
