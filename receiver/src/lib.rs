@@ -3,6 +3,12 @@
     not(all(feature = "axum", feature = "sqlite")),
     doc = "Receive Bluum webhooks: verified, typed events that count once."
 )]
+#![cfg_attr(
+    all(any(doc, doctest), feature = "axum", feature = "sqlite", feature = "testing"),
+    doc = "The guides are here: [`guide::axum`], [`guide::tower`], [`guide::actix`], \
+           [`guide::errors`], [`guide::polling`] and [`guide::other_languages`]; [`inbox`] and \
+           [`testing`] begin with one each."
+)]
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
 #![warn(missing_docs)]
 
