@@ -95,8 +95,8 @@ impl Key {
 
 impl From<Secret> for Key {
     fn from(secret: Secret) -> Self {
-        let fingerprint = secret.fingerprint().into();
-        Self { kind: Kind::Secret(SigningKey::new(&secret)), fingerprint, trusted: ALWAYS }
+        let key = SigningKey::new(&secret);
+        Self { fingerprint: key.fingerprint().into(), kind: Kind::Secret(key), trusted: ALWAYS }
     }
 }
 

@@ -57,6 +57,14 @@ async fn fills(pool: &SqlitePool) -> i64 {
     sqlx::query_scalar("SELECT count(*) FROM fills").fetch_one(pool).await.unwrap()
 }
 
+#[test]
+fn it_is_the_handler_of_the_readme() {
+    let plain = |text: &str| text.split_whitespace().collect::<String>();
+    let here = include_str!("handler.rs");
+    let handler = &here[here.find("async fn receive").unwrap()..here.find("/// The").unwrap()];
+    assert!(plain(include_str!("../README.md")).contains(&plain(handler)));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_copies_at_once_count_once() {
     let (_folder, pool, server, sender) = app().await;

@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 
 use super::args::{EventsCommand, ListArgs};
 use super::failure::{Failure, Status};
-use super::print::{Printer, or_dash, pretty, table};
+use super::print::{Printer, or_dash, table};
+use super::spacing::pretty;
 use super::{deliveries, follow, query};
 use crate::client::Client;
 

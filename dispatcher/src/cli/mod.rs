@@ -21,6 +21,7 @@ mod serve;
 mod show;
 mod sign;
 mod signed;
+mod spacing;
 mod tenants;
 mod verify;
 mod webhooks;

@@ -126,64 +126,7 @@ pub(super) fn facts(facts: &[(&str, String)]) -> String {
     lines.join("\n")
 }
 
-/// JSON over several lines, token for token as it came: order, numbers and escapes stay.
-pub(super) fn pretty(json: &str) -> String {
-    let mut text = String::with_capacity(json.len() * 2);
-    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
-    let mut previous = ' ';
-    for letter in json.chars() {
-        if quoted {
-            text.push(letter);
-            quoted = escaped || letter != '"';
-            escaped = !escaped && letter == '\\';
-            previous = letter;
-            continue;
-        }
-        if letter.is_ascii_whitespace() {
-            continue;
-        }
-        let closes = matches!(letter, '}' | ']');
-        let empty = closes && matches!(previous, '{' | '[');
-        depth = depth.saturating_sub(usize::from(closes));
-        let opened = matches!(previous, '{' | '[' | ',') && !empty;
-        if opened || (closes && !empty) {
-            text.push('\n');
-            text.extend(std::iter::repeat_n("  ", depth));
-        }
-        text.push(letter);
-        text.push_str(if letter == ':' { " " } else { "" });
-        depth += usize::from(matches!(letter, '{' | '['));
-        quoted = letter == '"';
-        previous = letter;
-    }
-    text
-}
-
 /// A value that may be missing.
 pub(super) fn or_dash<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pretty_json_is_the_same_json_on_several_lines() {
-        let json = r#"{"b":1e30,"a":[1,2.50,{}],"s":"{\"x\": [\\","empty":[]}"#;
-        let lines = [
-            "{",
-            r#"  "b": 1e30,"#,
-            r#"  "a": ["#,
-            "    1,",
-            "    2.50,",
-            "    {}",
-            "  ],",
-            r#"  "s": "{\"x\": [\\","#,
-            r#"  "empty": []"#,
-            "}",
-        ];
-        assert_eq!(pretty(json), lines.join("\n"));
-        assert_eq!(pretty(&pretty(json)), pretty(json));
-    }
 }

@@ -16,9 +16,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::random::{Random, SystemRandom};
 
 pub(super) fn run(args: &SignArgs, printer: Printer) -> Result<(), Failure> {
-    if args.secret.iter().chain([&args.body]).filter(|from| *from == "-").count() > 1 {
-        return Err(Failure::new(Status::Usage, "standard input can only be one of them"));
-    }
+    signed::one_reads_stdin(args.secret.iter().chain([&args.body]))?;
     let key = |from: &String| {
         let text = signed::key(from)?.text;
         let secret = Secret::parse(&text)

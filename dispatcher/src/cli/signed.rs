@@ -31,6 +31,16 @@ fn unusable(message: impl Into<String>) -> Failure {
     Failure::new(Status::Usage, message)
 }
 
+/// Standard input is read once, by the first who asks.
+pub(super) fn one_reads_stdin<'a>(
+    sources: impl IntoIterator<Item = &'a String>,
+) -> Result<(), Failure> {
+    match sources.into_iter().filter(|from| *from == "-").count() {
+        0 | 1 => Ok(()),
+        _ => Err(unusable("standard input can only be one of them")),
+    }
+}
+
 /// `@FILE`, or `-`.
 pub(super) fn read(from: &str) -> Result<Vec<u8>, Failure> {
     let refused = |error: io::Error| unusable(format!("cannot read {from}: {error}"));

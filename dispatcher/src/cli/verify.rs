@@ -11,10 +11,7 @@ use super::signed::{self, NamedKey, Received};
 use crate::clock::{Clock, SystemClock};
 
 pub(super) fn run(args: &VerifyArgs, printer: Printer) -> Result<(), Failure> {
-    let sources = [args.event.as_ref(), args.body.as_ref()].into_iter().flatten();
-    if sources.chain(&args.secret).filter(|from| *from == "-").count() > 1 {
-        return Err(Failure::new(Status::Usage, "standard input can only be one of them"));
-    }
+    signed::one_reads_stdin(args.event.iter().chain(&args.body).chain(&args.secret))?;
     let keys: Vec<NamedKey> =
         args.secret.iter().map(|from| signed::key(from)).collect::<Result<_, _>>()?;
     let received = match (&args.event, &args.body) {

@@ -6,31 +6,27 @@ use super::backend::{Backend, Value};
 use super::{Inbox, InboxError, gaps};
 use crate::Timestamp;
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// How long the sender keeps what it has given up, though you may have processed it, and so how
 /// late it can be asked to replay that. What was delivered it keeps for 30 days.
-const REPLAY_SPAN: Duration = Duration::from_secs(90 * DAY.as_secs());
+const REPLAY_SPAN: Duration = Duration::from_hours(90 * 24);
 /// How long a replay can go on: six attempts of its documented schedule, each answered with the
 /// longest `Retry-After` there is, a day.
-const RETRY_SPAN: Duration = Duration::from_secs(6 * DAY.as_secs());
+const RETRY_SPAN: Duration = Duration::from_hours(6 * 24);
 /// How long the sender waits at most between two attempts, by any schedule: seven days, and a
 /// fifth. What has not come for so long, it has given up.
-const LONGEST_WAIT: Duration = Duration::from_secs(9 * DAY.as_secs());
+const LONGEST_WAIT: Duration = Duration::from_hours(9 * 24);
 
 /// The shortest time for which an inbox may remember an event: 97 days after its last copy.
 ///
 /// What the sender has given up can be replayed for 90 days, and a replay is tried for up to six;
 /// the tolerance of signatures adds minutes. What is forgotten sooner could come again, and would
 /// be processed again.
-pub const MIN_RETENTION: Duration = Duration::from_secs(97 * DAY.as_secs());
-const _: () = assert!(
-    MIN_RETENTION.as_secs() >= REPLAY_SPAN.as_secs() + RETRY_SPAN.as_secs() + HOUR.as_secs()
-);
+pub const MIN_RETENTION: Duration = Duration::from_hours(97 * 24);
+const _: () =
+    assert!(MIN_RETENTION.as_secs() >= REPLAY_SPAN.as_secs() + RETRY_SPAN.as_secs() + 60 * 60);
 
 /// For how long an inbox remembers an event, unless set otherwise: 100 days after its last copy.
-pub const DEFAULT_RETENTION: Duration = Duration::from_secs(100 * DAY.as_secs());
+pub const DEFAULT_RETENTION: Duration = Duration::from_hours(100 * 24);
 
 /// Rows deleted in one commit, so that deliveries never wait for long.
 const BATCH: u64 = 500;

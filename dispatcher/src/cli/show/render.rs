@@ -5,7 +5,7 @@ use bluum_hooks_shared::id::EventId;
 
 use super::words::{harmless, paragraph, when};
 use super::{Owed, Seen, explain, timeline};
-use crate::cli::print::pretty;
+use crate::cli::spacing::pretty;
 
 /// How many of the webhooks that an event was not sent to are told one by one.
 const MOST_ABSENT: usize = 10;

@@ -3,6 +3,8 @@
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use crate::cli::spacing::{Spacing, spaced};
+
 /// A body as it may have been, and what has to be done to ours to get it.
 pub(super) struct Variant {
     pub(super) what: String,
@@ -55,15 +57,6 @@ pub(super) fn of_json(body: &[u8]) -> Vec<Variant> {
     variants
 }
 
-#[derive(Clone, Copy)]
-enum Spacing {
-    AsItIs,
-    Compact,
-    /// A space behind each comma and colon.
-    Airy,
-    Indented(usize),
-}
-
 const SPACINGS: [(&str, Spacing); 5] = [
     ("the same JSON", Spacing::AsItIs),
     ("compact JSON", Spacing::Compact),
@@ -81,59 +74,6 @@ const LETTERS: [(&str, Rewrite); 5] = [
     (", letters beyond ASCII written \\u…", escaped),
     (", \\u… written as letters", unescaped),
 ];
-
-/// Tokens stay as they are; what stands between them does not.
-fn spaced(json: &str, spacing: Spacing) -> String {
-    let mut text = String::with_capacity(json.len() * 2);
-    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
-    if matches!(spacing, Spacing::AsItIs) {
-        return json.to_owned();
-    }
-    let line = |text: &mut String, depth: usize| {
-        if let Spacing::Indented(width) = spacing {
-            text.push('\n');
-            text.extend(std::iter::repeat_n(' ', width * depth));
-        }
-    };
-    let mut letters = json.chars().peekable();
-    while let Some(letter) = letters.next() {
-        if quoted {
-            text.push(letter);
-            quoted = escaped || letter != '"';
-            escaped = !escaped && letter == '\\';
-            continue;
-        }
-        match letter {
-            _ if letter.is_ascii_whitespace() => {}
-            '{' | '[' => {
-                text.push(letter);
-                while letters.next_if(char::is_ascii_whitespace).is_some() {}
-                if let Some(end) = letters.next_if(|next| matches!(next, '}' | ']')) {
-                    text.push(end);
-                } else {
-                    depth += 1;
-                    line(&mut text, depth);
-                }
-            }
-            '}' | ']' => {
-                depth = depth.saturating_sub(1);
-                line(&mut text, depth);
-                text.push(letter);
-            }
-            ',' => {
-                text.push(letter);
-                line(&mut text, depth);
-                text.push_str(if matches!(spacing, Spacing::Airy) { " " } else { "" });
-            }
-            ':' => text.push_str(if matches!(spacing, Spacing::Compact) { ":" } else { ": " }),
-            _ => {
-                quoted = letter == '"';
-                text.push(letter);
-            }
-        }
-    }
-    text
-}
 
 fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
@@ -157,33 +97,31 @@ fn unescaped(json: &str) -> String {
     while let Some(at) = rest.find('\\') {
         text.push_str(&rest[..at]);
         rest = &rest[at..];
-        match units(rest) {
-            (letter, length) if length > 0 => {
+        let length = match units(rest) {
+            Some(letter) => {
                 text.push(letter);
-                rest = &rest[length..];
+                6 * letter.len_utf16()
             }
-            _ => {
+            None => {
                 // The backslash and what it escapes, whatever that is.
                 let length = rest.chars().take(2).map(char::len_utf8).sum();
                 text.push_str(&rest[..length]);
-                rest = &rest[length..];
+                length
             }
-        }
+        };
+        rest = &rest[length..];
     }
     text + rest
 }
 
-/// The letter beyond ASCII that `\u…` at the beginning stands for, and how long that is; or 0.
-fn units(text: &str) -> (char, usize) {
+/// The letter beyond ASCII that one or two `\u…` at the beginning stand for.
+fn units(text: &str) -> Option<char> {
     let unit = |at: usize| {
         let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
         u16::from_str_radix(digits, 16).ok()
     };
     let units: Vec<_> = [unit(0), unit(6)].into_iter().map_while(|unit| unit).collect();
-    match char::decode_utf16(units).next() {
-        Some(Ok(letter)) if !letter.is_ascii() => (letter, 6 * letter.len_utf16()),
-        _ => ('\0', 0),
-    }
+    char::decode_utf16(units).next()?.ok().filter(|letter| !letter.is_ascii())
 }
 
 /// Compact, the keys of every object in the order of their letters.
