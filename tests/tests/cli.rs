@@ -237,17 +237,36 @@ fn help_fits_a_hundred_columns() {
     assert!(wide.is_empty(), "wider than 100 columns:\n{}", wide.join("\n"));
 }
 
-/// Whoever publishes for the wrong tenant, or to production, looks here first.
+/// Whoever publishes for the wrong tenant, or to production, looks here first: with any key.
 #[tokio::test]
 async fn whoami_tells_the_key_and_where_it_asks() {
     let daemon = Daemon::start();
-    let key = &daemon.operator_key().key;
-    let shown = daemon.run(&["whoami"]).must_exit(0).stdout;
-    for words in [key, "operator", "sandbox", &format!("{}, from BLUUM_BASE_URL", daemon.base())] {
-        assert!(shown.contains(words), "{words}: {shown}");
+    let tenant = json!({"role": "tenant", "tenant": daemon.tenant_id()});
+    let investor =
+        json!({"role": "investor", "tenant": daemon.tenant_id(), "investor_id": "inv_1"});
+    let (tenant, investor) = (daemon.new_key(&tenant).await, daemon.new_key(&investor).await);
+    for (role, key) in
+        [("operator", daemon.operator_key()), ("tenant", &tenant), ("investor", &investor)]
+    {
+        let ask = |arguments: &[&str]| {
+            let mut command = binary::command(arguments);
+            command.env("BLUUM_BASE_URL", daemon.base());
+            command.env("BLUUM_API_KEY", &key.key).env("BLUUM_API_SECRET", &key.secret);
+            binary::finish(command).must_exit(0)
+        };
+        let shown = ask(&["whoami"]).stdout;
+        let asks = format!("{}, from BLUUM_BASE_URL", daemon.base());
+        for words in [&*key.key, role, "sandbox", &asks] {
+            assert!(shown.contains(words), "{words}: {shown}");
+        }
+        let json = ask(&["whoami", "--json"]).json();
+        assert_eq!(
+            (text(&json["key"], "id"), &json["key"]["livemode"]),
+            (&*key.key, &json!(false))
+        );
     }
-    let json = daemon.run(&["whoami", "--json"]).must_exit(0).json();
-    assert_eq!((text(&json["key"], "id"), &json["key"]["livemode"]), (&**key, &json!(false)));
+    let other = daemon.client(Some(&tenant)).get(&format!("/v1/keys/{}", investor.key)).await;
+    assert_eq!(other.status, 403, "another's key is not its to see");
     check_error(binary::run(&["whoami"]), 3, &["BLUUM_API_KEY is not set"]);
 }
 
