@@ -1,5 +1,4 @@
 //! Listeners: deliveries that go down a stream, with nothing lost when it breaks.
-#![expect(clippy::unwrap_used, reason = "a helper of tests stops where it cannot go on")]
 
 use bluum_hooks_tests::client::{Call, text};
 use bluum_hooks_tests::daemon::{self, Daemon, Shared};

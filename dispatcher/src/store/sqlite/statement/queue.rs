@@ -110,7 +110,11 @@ SELECT
     (SELECT count(*) FROM owed),
     (SELECT min(created_at) FROM owed),
     max(
-        coalesce((SELECT sequence FROM owed ORDER BY sequence DESC LIMIT 1 OFFSET ?2), 0),
+        iif((SELECT count(*) FROM owed) > ?2, (
+            SELECT sequence FROM deliveries
+            WHERE webhook = ?1 AND state IN ('queued', 'waiting', 'leased')
+            ORDER BY sequence DESC LIMIT 1 OFFSET ?2
+        ), 0),
         coalesce((SELECT max(sequence) FROM owed WHERE created_at < ?3), 0)
     )";
 
