@@ -66,7 +66,7 @@ async fn tell(happens: UnboundedSender<Happening>, kind: String) {
                 let (offline_ms, transport) = (2_400, "sse".to_owned());
                 drop(happens.send(told(Record::Resumed { offline_ms, waiting: 3, transport })));
             }
-            20 => assert!(kind != "panic", "a panic, to see what is left of the terminal"),
+            3 => assert!(kind != "panic", "a panic, to see what is left of the terminal"),
             _ => {}
         }
     }

@@ -5,3 +5,4 @@ mod demo;
 mod random;
 mod script;
 mod snapshots;
+mod terminal;
