@@ -108,7 +108,10 @@ impl Screen {
             Happening::Told(record) => self.told(&record),
             Happening::Waiting(waiting) => self.waiting = waiting,
             Happening::Hint(hint) => {
-                self.say(&hint);
+                if self.full {
+                    // The lines are out of sight.
+                    self.say(&hint);
+                }
                 self.scroll(line::hint_lines(&hint));
             }
             Happening::Notice(notice) => self.say(&notice),
