@@ -35,7 +35,7 @@ pub(super) fn when(at: Timestamp, now: Timestamp) -> String {
 }
 
 /// Text that cannot move a cursor, change a colour or turn its own direction.
-pub(super) fn harmless(text: &str) -> String {
+pub(in crate::cli) fn harmless(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         let turns = matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -61,7 +61,7 @@ pub(super) fn first_line(text: &str) -> Option<String> {
 
 /// A paragraph under a label, broken between words, but not between a number and what it counts. A
 /// word too long for a line stays whole: it is an id, a URL or a command, to be copied.
-pub(super) fn paragraph(label: &str, text: &str) -> String {
+pub(in crate::cli) fn paragraph(label: &str, text: &str) -> String {
     let indent = label.chars().count();
     let (mut lines, mut column) = (label.to_owned(), indent);
     let mut words = text.split(' ');
