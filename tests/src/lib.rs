@@ -10,6 +10,7 @@
     reason = "a test that cannot go on should stop where it stands"
 )]
 
+pub mod bench;
 pub mod binary;
 pub mod breakage;
 pub mod client;

@@ -1,0 +1,25 @@
+//! One hop of plain HTTP: a hyper client that posts to a hyper server.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+
+use super::receiver::Receiver;
+use super::{CONNECTIONS, PAYLOAD, load, on_a_thread};
+
+/// How many requests a second go over kept-alive connections when nobody does anything with them.
+pub fn measure(length: Duration) -> f64 {
+    let receiver = Receiver::start();
+    let address = receiver.address;
+    let body = Bytes::from(vec![b'x'; PAYLOAD]);
+    let client = on_a_thread(move || async move {
+        let request = move |_| {
+            let request = Request::post("/").header("host", "localhost");
+            request.body(Full::new(body.clone())).expect("a request")
+        };
+        load::saturate(address, CONNECTIONS, length, request).await
+    });
+    client.join().expect("the client").per_second()
+}

@@ -1,0 +1,54 @@
+//! What the daemon's process has used, by the system's own books.
+
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::daemon::{Daemon, memory};
+
+/// Ticks of the system's clock in a second: fixed for user space on Linux.
+const TICKS: u64 = 100;
+
+/// A moment's reading.
+#[derive(Debug, Clone, Copy)]
+pub struct Used {
+    /// On all processors, in user and kernel mode.
+    pub cpu: Duration,
+    /// Commits of accepting and recording. Each is synced.
+    pub commits: u64,
+}
+
+/// Reads the books of a daemon.
+pub async fn used(daemon: &Daemon, operator: &Client) -> Used {
+    let stat = format!("/proc/{}/stat", daemon.process_id());
+    let stat = std::fs::read_to_string(stat).expect("Linux");
+    // Behind the name, which may hold spaces: the 14th and the 15th field.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+    let ticks = |field: usize| fields[field].parse::<u64>().expect("a number");
+    let cpu = Duration::from_millis((ticks(11) + ticks(12)) * 1000 / TICKS);
+    let metrics = operator.get("/metrics").await;
+    let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
+    let counts = metrics.lines().filter_map(|line| {
+        line.strip_prefix("bluum_hooks_commit_duration_seconds_count")?.rsplit(' ').next()
+    });
+    Used { cpu, commits: counts.filter_map(|count| count.parse::<u64>().ok()).sum() }
+}
+
+/// The most memory it has had, in MiB, since its start.
+pub fn peak_mib(daemon: &Daemon) -> f64 {
+    memory(daemon, "VmHWM") as f64 / f64::from(1 << 20)
+}
+
+/// What it has now.
+pub fn resident_mib(daemon: &Daemon) -> f64 {
+    memory(daemon, "VmRSS") as f64 / f64::from(1 << 20)
+}
+
+/// The bytes of its database, log and all.
+pub fn database_bytes(daemon: &Daemon) -> u64 {
+    let file = daemon.database();
+    let size = |suffix: &str| {
+        let path = format!("{}{suffix}", file.display());
+        std::fs::metadata(path).map_or(0, |found| found.len())
+    };
+    size("") + size("-wal")
+}
