@@ -162,13 +162,15 @@ pub fn circumstances() -> String {
 pub fn document(all: &[Figures]) -> String {
     format!(
         "# Benchmarks\n\n\
-         Written by `cargo run --release -p bluum-hooks-tests --bin bench -- --write`. Do not edit.\n\n\
+         Written by `cargo run --release -p bluum-hooks-tests --bin bench -- --write`. Do not \
+         edit.\n\n\
          {}.\n\n\
-         Daemon, load generator and receiver share the cores. Events carry 1 KiB of data. Every 202 was\n\
-         synced (`synchronous=FULL`), and every attempt is recorded. *Limit*: requests a second of plain HTTP on the same\n\
-         machine in the same minute, a hyper client posting 1 KiB to a hyper server over 64 kept-alive connections.\n\
-         *Deliveries/s* is end to end: from the first request to the last arrival. *CPU µs*: of the daemon alone, for each\n\
-         delivery.\n\n{}\n",
+         Daemon, load generator and receiver share the cores. Events carry 1 KiB of data. Every \
+         202 was synced\n(`synchronous=FULL`), and every attempt is recorded. *Limit*: requests a \
+         second of plain HTTP on the same\nmachine in the same minute, a hyper client posting 1 \
+         KiB to a hyper server over 64 kept-alive connections.\n*Deliveries/s* is end to end: from \
+         the first request to the last arrival. *CPU µs*: of the daemon alone, for each\ndelivery.\
+         \n\n{}\n",
         circumstances(),
         table(all)
     )
