@@ -14,8 +14,9 @@ use crate::invalid::Invalid;
 #[derive(Debug)]
 pub struct Fields<'a>(BTreeMap<String, &'a RawValue>);
 
-/// The entries of an object as they stand, doubled names and all.
-struct Entries<'a>(Vec<(String, &'a RawValue)>);
+/// The entries of an object as they stand, in their order, doubled names and all.
+#[derive(Debug)]
+pub struct Entries<'a>(pub Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Entries<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -14,11 +14,13 @@ use crate::config::{DEFAULT_LISTEN, Sources};
 mod database;
 mod limits;
 mod signatures;
+mod trigger;
 mod webhooks;
 
 pub(super) use self::database::{AuditArgs, KeyedDatabaseArgs, RekeyArgs, SecretsCommand};
 use self::limits::LimitArgs;
 pub(super) use self::signatures::{SignArgs, VerifyArgs};
+pub(super) use self::trigger::TriggerArgs;
 pub(super) use self::webhooks::{ReplayArgs, WebhookSettings, WebhooksCommand};
 
 const EXIT_STATUS: &str = "Exit status:
@@ -26,9 +28,10 @@ const EXIT_STATUS: &str = "Exit status:
   1  the environment does not let us (port in use, database cannot be opened), or a bug
   2  arguments, settings or input that cannot be used
   3  no credentials, or not the right ones
-  4  no such event, webhook, delivery
+  4  no such event, webhook, delivery, scenario
   5  the daemon does not answer
   7  the signature does not verify
+  8  what was triggered was not delivered
   9  the audit found a promise that is not kept
 
 Start here:  bluum-hooks demo";
@@ -118,6 +121,8 @@ pub(super) enum Command {
     /// See what became of deliveries, and replay them
     #[command(subcommand, visible_alias = "delivery")]
     Deliveries(DeliveriesCommand),
+    /// Send a sample event, or a story of them, to the daemon or straight to a server
+    Trigger(Box<TriggerArgs>),
     /// Show an event or a delivery, and why it did not arrive
     #[command(after_help = "Examples:
   bluum-hooks show evt_…

@@ -8,10 +8,8 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use bluum_hooks_receiver::axum::Webhook;
 use bluum_hooks_receiver::{Event, Verifier};
-use bluum_hooks_shared::api::{self, Delivery, DeliveryStatus, List, PublishEvent};
-use bluum_hooks_shared::catalogue;
+use bluum_hooks_shared::api::{self, Delivery, DeliveryStatus, List};
 use serde_json::json;
-use serde_json::value::RawValue;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
@@ -19,11 +17,13 @@ use super::args::DemoArgs;
 use super::daemon::Daemon;
 use super::failure::{Failure, Status};
 use super::init::KeyPair;
-use super::journey::{Books, JOURNEY, summary};
+use super::journey::{Books, summary};
 use super::print::Printer;
+use super::trigger::{Draft, Scenario, Story};
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Sources};
+use crate::random::SystemRandom;
 use crate::telemetry;
 
 /// How long each event may take from publishing to being recorded.
@@ -95,10 +95,12 @@ async fn tell(
     printer.line(&opened, &json!({"type": "ready", "daemon": base, "partner": url}));
 
     let mut books = Books::default();
-    for name in JOURNEY {
-        play(name, &publisher, &mut received, &mut books, printer).await?;
+    let journey = Scenario::find("journey").ok_or_else(|| broken("there is no journey"))?;
+    let story = Story::all(&journey, SystemClock::new().now(), &SystemRandom)?;
+    for draft in &story {
+        play(draft, &publisher, &mut received, &mut books, printer).await?;
     }
-    let count = JOURNEY.len();
+    let count = story.len();
     let balance = books.balance().ok_or_else(|| broken("the amounts do not add up"))?;
     let closing = format!(
         "\n{count} events accepted, delivered, verified and recorded, each once.\n{}\n\n\
@@ -132,27 +134,18 @@ async fn open_partner(
 
 /// Publishes one event and follows it to the end.
 async fn play(
-    name: &str,
+    draft: &Draft,
     client: &Client,
     received: &mut mpsc::UnboundedReceiver<Event>,
     books: &mut Books,
     printer: Printer,
 ) -> Result<(), Failure> {
     let clock = SystemClock::new();
-    let example = catalogue::find(name).map(|known| known.compact_example()).unwrap_or_default();
-    let data = RawValue::from_string(example).map_err(|error| Failure::unexpected(&error))?;
-    let publication = PublishEvent {
-        event: name.to_owned(),
-        data,
-        tenant: None,
-        investor_id: Some("inv_01j9x8m2k7qpzwv3t5r6y8n0ab".into()),
-        ordering_key: None,
-        timestamp: None,
-    };
     let published = clock.monotonic();
-    let answer = client.post("/v1/events", &publication).await?;
+    let answer = client.post("/v1/events", &draft.publication(None)).await?;
     let accepted = Event::parse(&answer).map_err(|error| Failure::unexpected(&error))?;
     let arrival = tokio::time::timeout(PATIENCE, received.recv()).await;
+    let name = &accepted.name;
     let event = arrival.ok().flatten().ok_or_else(|| broken(&format!("{name} did not arrive")))?;
     let latency = clock.monotonic().saturating_sub(published);
     if event.id != accepted.id {

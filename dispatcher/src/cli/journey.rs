@@ -1,19 +1,6 @@
-//! The story that the demo tells: an investor joins, pays in, buys, and takes money out.
+//! What the demo says about the scenario `journey`: each event in words, and a partner's books.
 
 use bluum_hooks_receiver::{Data, Decimal, Event};
-
-/// The events, in the order in which they happen. The catalogue's examples are one story.
-pub(super) const JOURNEY: [&str; 9] = [
-    "account.created",
-    "kyc.decided",
-    "transfer.deposit.initiated",
-    "deposit.completed",
-    "order.accepted",
-    "order.partially_filled",
-    "order.filled",
-    "transfer.withdrawal.initiated",
-    "withdrawal.completed",
-];
 
 /// What a partner's books say after the events it has received.
 #[derive(Debug, Default)]
@@ -24,7 +11,7 @@ pub(super) struct Books {
 }
 
 impl Books {
-    /// Enters an event. `None` if its amounts cannot be read.
+    /// Enters an event. `None` if its amounts cannot be read, or are not what the books say.
     pub(super) fn enter(&mut self, event: &Event) -> Option<()> {
         match (event.name.as_str(), &event.data) {
             ("deposit.completed", Data::Deposit(deposit)) => {
@@ -35,6 +22,10 @@ impl Books {
             }
             ("withdrawal.completed", Data::Withdrawal(withdrawal)) => {
                 self.withdrawn = self.withdrawn.checked_add(withdrawal.amount?)?;
+            }
+            (_, Data::Wallet(wallet)) => {
+                let agrees = wallet.balance? == self.balance()? && wallet.is_balanced()?;
+                return agrees.then_some(());
             }
             _ => {}
         }
@@ -77,28 +68,31 @@ pub(super) fn summary(event: &Event) -> String {
         }
         Data::KycDecision(decision) => decision.status.to_string(),
         Data::Account(account) => account.status.to_string(),
+        Data::Wallet(wallet) => {
+            let (available, reserved) = (wallet.available_balance, wallet.reserved_balance);
+            format!("{}available, {}reserved", amount(available), amount(reserved))
+        }
         _ => String::new(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use bluum_hooks_shared::id::EventId;
     use bluum_hooks_shared::time::Timestamp;
-    use bluum_hooks_shared::{catalogue, event};
 
     use super::*;
+    use crate::cli::trigger::{Scenario, Story};
+    use crate::random::SystemRandom;
 
     #[test]
     fn the_amounts_of_the_story_add_up() {
         let mut books = Books::default();
         let at = Timestamp::from_unix_seconds(1_781_533_815);
-        for name in JOURNEY {
-            let data = catalogue::find(name).unwrap().compact_example();
-            let body = event::render(EventId::new(at, 0), false, name, at, at, None, &data);
-            let event = Event::parse(body.as_bytes()).unwrap();
+        let journey = Scenario::find("journey").unwrap();
+        for draft in Story::all(&journey, at, &SystemRandom).unwrap() {
+            let event = Event::parse(draft.body().as_bytes()).unwrap();
             books.enter(&event).unwrap();
-            assert!(!summary(&event).is_empty(), "{name}");
+            assert!(!summary(&event).is_empty(), "{}", event.name);
         }
         assert_eq!(
             books.to_text(),

@@ -1,5 +1,5 @@
 //! The command line. Everything but `serve`, `init`, `audit`, `secrets`, `demo`, `verify`,
-//! `sign`, `completions` and `man` is a client of the HTTP API.
+//! `sign`, `completions`, `man` and `trigger --to` is a client of the HTTP API.
 
 mod args;
 mod audit;
@@ -23,7 +23,9 @@ mod show;
 mod sign;
 mod signed;
 mod spacing;
+mod target;
 mod tenants;
+mod trigger;
 mod verify;
 mod webhooks;
 mod whoami;
@@ -94,6 +96,7 @@ async fn run(cli: Cli, printer: Printer) -> Result<(), Failure> {
         Command::Webhooks(command) => webhooks::run(command, &global.client()?, printer).await,
         Command::Events(command) => events::run(command, &global.client()?, printer).await,
         Command::Deliveries(command) => deliveries::run(command, &global.client()?, printer).await,
+        Command::Trigger(args) => trigger::run(&args, &global, printer).await,
         Command::Show { id, why } => show::run(&id, why, &global.client()?, printer).await,
         Command::Whoami => whoami::run(&global, printer).await,
         Command::Completions { shell } => completions::script(shell, printer),
