@@ -13,6 +13,7 @@ mod follow;
 mod init;
 mod journey;
 mod keys;
+mod listen;
 mod print;
 mod query;
 mod replays;

@@ -1,0 +1,3 @@
+//! `listen`: events arrive on this machine.
+
+mod record;
