@@ -13,11 +13,13 @@ use crate::config::{DEFAULT_LISTEN, Sources};
 
 mod database;
 mod limits;
+mod listen;
 mod signatures;
 mod webhooks;
 
 pub(super) use self::database::{AuditArgs, KeyedDatabaseArgs, RekeyArgs, SecretsCommand};
 use self::limits::LimitArgs;
+pub(super) use self::listen::{ListenArgs, PartArg, ReportArg};
 pub(super) use self::signatures::{SignArgs, VerifyArgs};
 pub(super) use self::webhooks::{ReplayArgs, WebhookSettings, WebhooksCommand};
 
@@ -28,8 +30,12 @@ const EXIT_STATUS: &str = "Exit status:
   3  no credentials, or not the right ones
   4  no such event, webhook, delivery
   5  the daemon does not answer
+  6  another process listens under this name
   7  the signature does not verify
   9  the audit found a promise that is not kept
+  124  --within ran out
+  126, 127  the command after '--' cannot be run, is not found
+  130  ended by ^C
 
 Start here:  bluum-hooks demo";
 
@@ -109,6 +115,8 @@ pub(super) enum Command {
     Secrets(SecretsCommand),
     /// See it all at once: daemon, receiver and a journey of events, on a temporary database
     Demo(DemoArgs),
+    /// Stream events to this machine and forward them to a local server
+    Listen(Box<ListenArgs>),
     /// Register and manage webhooks
     #[command(subcommand, visible_alias = "webhook")]
     Webhooks(WebhooksCommand),

@@ -91,6 +91,7 @@ async fn run(cli: Cli, printer: Printer) -> Result<(), Failure> {
         Command::Audit(args) => audit::run(&args, printer).await,
         Command::Secrets(SecretsCommand::Rekey(args)) => secrets::rekey(&args, printer).await,
         Command::Demo(args) => demo::run(&args, printer).await,
+        Command::Listen(args) => listen::run(*args, &global, printer).await,
         Command::Webhooks(command) => webhooks::run(command, &global.client()?, printer).await,
         Command::Events(command) => events::run(command, &global.client()?, printer).await,
         Command::Deliveries(command) => deliveries::run(command, &global.client()?, printer).await,

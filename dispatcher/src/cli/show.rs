@@ -22,7 +22,7 @@ use crate::clock::{Clock, SystemClock};
 mod explain;
 mod render;
 mod timeline;
-mod words;
+pub(super) mod words;
 
 /// What the API says of an event.
 #[derive(Debug)]
