@@ -20,6 +20,7 @@ pub mod engine;
 pub mod faults;
 pub mod fields;
 pub mod invalid;
+pub mod listeners;
 pub mod metrics;
 pub mod notice;
 pub mod outbox;

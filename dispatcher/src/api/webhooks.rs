@@ -25,6 +25,7 @@ use super::{Api, Shared, body, events, list, to_the_end};
 use crate::context::Context;
 use crate::fields::Fields;
 use crate::invalid::Invalid;
+use crate::listeners::Bye;
 use crate::notice;
 use crate::policy::state::ParkReason;
 use crate::store::{
@@ -163,6 +164,10 @@ pub(super) async fn update(
         let message = "A webhook stays its tenant's: 'tenant' cannot be changed.";
         return Err(Invalid::field(ErrorCode::Validation, "tenant", message).into());
     }
+    if fields.has("url") && webhook.listener().is_some() {
+        let message = "A listener has no URL: its deliveries go down its stream.";
+        return Err(Invalid::field(ErrorCode::Validation, "url", message).into());
+    }
     let settings = Settings::read(fields, webhook.settings.livemode, &api.targets)?;
     let Context { clock, random, .. } = &api.context;
     let (now, random) = (clock.now(), Arc::clone(random));
@@ -202,6 +207,7 @@ pub(super) async fn delete(State(api): Shared, caller: Caller, Path(id): Path<St
         Some(Edited::default())
     });
     change(&api, webhook.settings.id, edit, now).await?;
+    api.context.listeners.close(webhook.number, Bye::Deleted);
     let id = webhook.settings.id.to_string();
     let deleted = Deleted { id, object: "webhook".into(), deleted: true };
     Ok(answer::json(StatusCode::OK, &deleted))

@@ -20,6 +20,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::context::Context;
 use crate::engine::Engine;
+use crate::listeners::upkeep;
 use crate::outbox::Outbox;
 use crate::random::{Random, SystemRandom};
 use crate::replayer::Replayer;
@@ -76,6 +77,7 @@ impl Daemon {
         tasks.spawn(engine.run(handed_over));
         tasks.spawn(Outbox { context: context.clone(), work: work.clone() }.run());
         tasks.spawn(Replayer { context: context.clone() }.run());
+        tasks.spawn(upkeep::run(context.clone()));
         tasks.spawn(Retention { context: context.clone(), ages: config.retention }.run());
         let (acceptor, committer) = Acceptor::new(context.clone(), work);
         tasks.spawn(committer.run());

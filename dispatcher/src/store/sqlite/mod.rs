@@ -11,6 +11,7 @@ mod claim;
 mod forget;
 mod open;
 mod outbox;
+mod park;
 mod read;
 mod record;
 mod registry;
@@ -38,11 +39,13 @@ pub use open::OpenError;
 pub use rekey::{RekeyError, Rekeyed, rekey};
 
 use super::{
-    Accepted, Advanced, Answer, Change, DeliveryFilter, Drained, Due, EventFilter, Forgotten,
-    Health, Horizon, Keep, NewAnswer, NewEvent, Outage, OutboxReader, Page, Recorded, Registry,
-    ReplayFilter, Report, Store, StoreError, StoredAttempt, StoredDelivery, StoredEvent, failing,
+    Accepted, Advanced, Answer, Backlog, Change, DeliveryFilter, Drained, Due, EventFilter,
+    Forgotten, Health, Horizon, Keep, Kept, NewAnswer, NewEvent, Outage, OutboxReader, Page,
+    Recorded, Registry, ReplayFilter, Report, Store, StoreError, StoredAttempt, StoredDelivery,
+    StoredEvent, failing,
 };
 use crate::crash_point;
+use crate::policy::state::ParkReason;
 use crate::slots::Slots;
 use crate::telemetry::Chain;
 use crate::vault::Vault;
@@ -302,6 +305,31 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> Result<Advanced, StoreError> {
         replay::advance(self, id, limit, now).await
+    }
+
+    async fn backlog(
+        &self,
+        webhook: WebhookId,
+        after: Option<i64>,
+        kept: Kept,
+    ) -> Result<Backlog, StoreError> {
+        match self.registry().webhook_number(webhook) {
+            Some(number) => park::backlog(self, number, after, kept).await,
+            None => Ok(Backlog::default()),
+        }
+    }
+
+    async fn skip(
+        &self,
+        webhook: WebhookId,
+        up_to: i64,
+        reason: ParkReason,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        match self.registry().webhook_number(webhook) {
+            Some(number) => park::skip(self, number, up_to, reason, now).await,
+            None => Ok(0),
+        }
     }
 
     async fn forget(
