@@ -75,7 +75,10 @@ async fn what_goes_down_is_what_a_url_would_get_and_its_result_is_the_attempt() 
     assert_eq!(deliveries[1]["reason"], "exhausted", "without retries a failure is final");
     let path = format!("/v1/deliveries/{}", text(&deliveries[1], "id"));
     let attempt = &partner.api.get(&path).await.must_be(200)["attempts"][0];
-    assert_eq!((&attempt["status"], text(attempt, "response_body")), (&json!(500), r#"{"error":"no"}"#));
+    assert_eq!(
+        (&attempt["status"], text(attempt, "response_body")),
+        (&json!(500), r#"{"error":"no"}"#)
+    );
     let again = listener.answer(&offers[0], 204).await;
     assert_eq!(again, json!({"accepted": 0, "unknown": [offers[0].data["delivery"]]}));
 }
@@ -137,9 +140,13 @@ async fn a_daemon_that_dies_loses_nothing() {
     until(&before, &["delivered", "leased", "leased"]).await;
     daemon.kill();
     daemon.restart();
-    let client = daemon.client(Some(&daemon.new_key(&json!({
-        "role": "tenant", "tenant": partner.tenant,
-    })).await));
+    let client = daemon.client(Some(
+        &daemon
+            .new_key(&json!({
+                "role": "tenant", "tenant": partner.tenant,
+            }))
+            .await,
+    ));
     let after = Listener::put(&client, "ana@laptop", &json!({})).await;
     assert_eq!(after.made["secret"], before.made["secret"]);
     let mut stream = after.stream("").await;

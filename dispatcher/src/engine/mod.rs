@@ -74,7 +74,9 @@ impl Attempts {
             let _ = outcomes.send(Outcome { report, slot });
         });
         // Tasks begin in any order; what goes down a stream goes in the order of the claims.
-        if listens && attempt.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_ready() {
+        if listens
+            && attempt.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_ready()
+        {
             return;
         }
         self.tasks.spawn(attempt);

@@ -26,8 +26,8 @@ use async_trait::async_trait;
 use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, ReplayId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 
-pub use bluum_hooks_shared::api::ReplayStatus;
 pub use backlog::{Backlog, Gap, Kept};
+pub use bluum_hooks_shared::api::ReplayStatus;
 pub use change::{Change, Edit, Edited};
 pub use outage::Outage;
 pub use registry::Registry;

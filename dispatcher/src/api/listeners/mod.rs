@@ -213,9 +213,10 @@ fn event_type_names(events: &[String]) -> Result<Vec<String>, Invalid> {
     let any = |patterns: &[(String, Pattern)], name: &str| {
         patterns.iter().any(|(_, pattern)| pattern.matches(name))
     };
-    let wanted = CATALOGUE.iter().map(|known| known.name).filter(|name| {
-        (included.is_empty() || any(&included, name)) && !any(&excluded, name)
-    });
+    let wanted = CATALOGUE
+        .iter()
+        .map(|known| known.name)
+        .filter(|name| (included.is_empty() || any(&included, name)) && !any(&excluded, name));
     let wanted: Vec<_> = wanted.map(str::to_owned).collect();
     if wanted.is_empty() {
         let message = "'events' excludes everything that it includes.";

@@ -137,11 +137,7 @@ fn busy(name: &str, other: &Holder) -> Invalid {
     Invalid::field(ErrorCode::StateConflict, "name", message)
 }
 
-async fn backlog(
-    api: &Api,
-    webhook: &Webhook,
-    after: Option<i64>,
-) -> Result<Backlog, StoreError> {
+async fn backlog(api: &Api, webhook: &Webhook, after: Option<i64>) -> Result<Backlog, StoreError> {
     let kept = upkeep::kept(api.context.clock.now());
     api.context.store.backlog(webhook.settings.id, after, kept).await
 }
@@ -266,8 +262,8 @@ fn delivery(text: &mut String, offered: &Offered, again: bool) {
 }
 
 fn headers(headers: &HeaderMap) -> String {
-    let pairs = headers.iter().map(|(name, value)| {
-        (name.as_str(), String::from_utf8_lossy(value.as_bytes()))
-    });
+    let pairs = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())));
     serde_json::to_string(&pairs.collect::<Vec<_>>()).unwrap_or_else(|_| "[]".into())
 }

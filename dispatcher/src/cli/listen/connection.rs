@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bluum_hooks_shared::api::Listener;
 use bluum_hooks_shared::time::Timestamp;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -10,7 +11,7 @@ use tokio::sync::mpsc;
 use super::backoff::Backoff;
 use super::frames::{Arrival, Bye, Frame, Frames, Gap, Hello};
 use super::identity::{self, Identity};
-use super::remote::{Listener, Manner, Remote, Wanted, may_pass};
+use super::remote::{Manner, Remote, may_pass};
 use crate::cli::failure::{Failure, Status};
 use crate::client::ClientError;
 use crate::clock::{Clock, SystemClock};
@@ -49,7 +50,6 @@ pub(super) enum News {
 pub(super) struct Connection {
     pub(super) remote: Remote,
     pub(super) identity: Identity,
-    pub(super) wanted: Wanted,
     pub(super) name: String,
     pub(super) window: u16,
     pub(super) manner: Manner,
@@ -223,7 +223,7 @@ impl Connection {
 
     /// Somebody else has the name: a process of this machine that is dead loses it.
     async fn busy(&mut self) -> End {
-        let holder = match self.remote.put(&self.wanted).await {
+        let holder = match self.remote.get().await {
             Ok(Listener { holder: Some(holder), .. }) => holder,
             Ok(Listener { holder: None, .. }) => return lost("the other one has just gone"),
             Err(error) if may_pass(&error) => return lost(brief(&error)),
@@ -238,10 +238,9 @@ impl Connection {
             true => "this machine",
             false => holder.machine.rsplit_once('-').map_or(&*holder.machine, |(host, _)| host),
         };
-        let since = holder.since.map(|since| format!(", since {since}")).unwrap_or_default();
         let message = format!(
-            "listener '{}' is already connected ({machine}, pid {}{since})",
-            self.name, holder.pid
+            "listener '{}' is already connected ({machine}, pid {}, since {})",
+            self.name, holder.pid, holder.since
         );
         let next = "--takeover disconnects it, --share splits the events, --name another gets its \
                     own copy";

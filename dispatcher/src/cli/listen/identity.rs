@@ -29,12 +29,16 @@ impl Identity {
 /// The name given, or `user@host`.
 pub(super) fn name(given: Option<&str>) -> Result<String, Failure> {
     let usable = |letter: char| letter.is_ascii_alphanumeric() || "._@-".contains(letter);
+    let fits = |name: &str| {
+        let long = (1..=MAX_NAME).contains(&name.len());
+        long && name.chars().all(usable) && !name.starts_with('.')
+    };
     match given {
-        Some(name) if (1..=MAX_NAME).contains(&name.len()) && name.chars().all(usable) => {
-            Ok(name.to_owned())
-        }
+        Some(name) if fits(name) => Ok(name.to_owned()),
         Some(name) => {
-            let next = format!("1 to {MAX_NAME} letters, digits and '.', '_', '@', '-'");
+            let next = format!(
+                "1 to {MAX_NAME} letters, digits and '_', '@', '-', '.', but no '.' in front"
+            );
             Err(Failure::new(Status::Usage, format!("'{name}' is no name")).then(next))
         }
         None => {
@@ -91,7 +95,7 @@ mod tests {
     #[test]
     fn a_name_is_what_the_dispatcher_takes() {
         assert_eq!(name(Some("ana@laptop_1.x-y")).unwrap(), "ana@laptop_1.x-y");
-        for bad in ["", "a b", "ä", "a/b", &"x".repeat(65)] {
+        for bad in ["", ".x", "a b", "ä", "a/b", &"x".repeat(65)] {
             assert!(name(Some(bad)).is_err(), "{bad}");
         }
         let usual = name(None).unwrap();

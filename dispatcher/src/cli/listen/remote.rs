@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bluum_hooks_shared::time::Timestamp;
+use bluum_hooks_shared::api::{Listener, Sought};
 use hyper::body::Incoming;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use url::form_urlencoded::Serializer;
 
 use super::identity::Identity;
@@ -24,29 +24,6 @@ pub(super) struct Wanted {
     pub(super) timeout_seconds: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tenant: Option<String>,
-}
-
-/// A listener as the dispatcher shows it.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Listener {
-    pub(super) name: String,
-    pub(super) webhook_id: String,
-    pub(super) livemode: bool,
-    pub(super) secret: String,
-    pub(super) created: bool,
-    pub(super) cursor: i64,
-    pub(super) waiting: u64,
-    pub(super) oldest: Option<Timestamp>,
-    pub(super) event_type_names: Vec<String>,
-    pub(super) holder: Option<Holder>,
-}
-
-/// Who has the stream.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Holder {
-    pub(super) machine: String,
-    pub(super) pid: u32,
-    pub(super) since: Option<Timestamp>,
 }
 
 /// What became of one attempt. The same delivery and attempt has the same result.
@@ -82,12 +59,6 @@ pub(super) enum Place {
     Cursor(i64),
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Sought {
-    pub(super) skipped: u64,
-    pub(super) owed: u64,
-}
-
 /// How to take a name that somebody else has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
@@ -113,6 +84,11 @@ impl Remote {
 
     pub(super) async fn put(&self, wanted: &Wanted) -> Result<Listener, ClientError> {
         let answer = self.in_time(self.client.put(&self.path, wanted)).await?;
+        self.client.read(&answer)
+    }
+
+    pub(super) async fn get(&self) -> Result<Listener, ClientError> {
+        let answer = self.in_time(self.client.get(&self.of("", &[]))).await?;
         self.client.read(&answer)
     }
 

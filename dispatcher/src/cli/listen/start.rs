@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use bluum_hooks_shared::api::ApiKey;
+use bluum_hooks_shared::api::{ApiKey, Listener};
 use bluum_hooks_shared::secret::Secret;
 use bluum_hooks_shared::signature::SigningKey;
 use bluum_hooks_shared::time::Timestamp;
@@ -18,7 +18,7 @@ use super::identity::Identity;
 use super::lines::Lines;
 use super::record::Ready;
 use super::relay::{Plan, Relay};
-use super::remote::{Listener, Place, Remote, Wanted, may_pass};
+use super::remote::{Place, Remote, may_pass};
 use super::settle::{Settled, Since};
 use super::tally::Tally;
 use super::teller::Teller;
@@ -83,7 +83,7 @@ pub(super) async fn prepare(
     seek(&settled.since, &listener, &remote, printer).await?;
     let child = Child::start(&settled.args.command, &listener.secret)?;
     greet(&settled, &listener, &secret, printer);
-    Ok(Some(assemble(settled, listener, &secret, remote, wanted, child, printer)))
+    Ok(Some(assemble(settled, listener, &secret, remote, child, printer)))
 }
 
 /// Asks; while the daemon is not there, as long as `--max-offline` says.
@@ -183,7 +183,6 @@ fn assemble(
     listener: Listener,
     secret: &Secret,
     remote: Remote,
-    wanted: Wanted,
     child: Option<Child>,
     printer: Printer,
 ) -> Started {
@@ -193,7 +192,6 @@ fn assemble(
     let connection = Connection {
         remote: remote.clone(),
         identity: Identity::new(&SystemRandom),
-        wanted,
         name: listener.name.clone(),
         window: window(args.concurrency),
         manner: settled.manner,
@@ -216,7 +214,7 @@ fn assemble(
     };
     let ready = Ready {
         listener: listener.name,
-        webhook: listener.webhook_id,
+        webhook: listener.webhook_id.to_string(),
         livemode: listener.livemode,
         targets,
         cursor: listener.cursor,

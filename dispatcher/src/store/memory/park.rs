@@ -39,7 +39,8 @@ pub(super) fn skip(
 }
 
 pub(super) fn backlog(books: &Books, id: WebhookId, after: Option<i64>, kept: Kept) -> Backlog {
-    let of_webhook = || books.deliveries.values().map(|one| &one.stored).filter(|one| one.webhook == id);
+    let of_webhook =
+        || books.deliveries.values().map(|one| &one.stored).filter(|one| one.webhook == id);
     let unfinished = |one: &&_| -> bool {
         let one: &crate::store::StoredDelivery = one;
         one.progress.state.finished_at().is_none()
