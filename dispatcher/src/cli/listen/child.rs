@@ -17,6 +17,8 @@ const VARIABLES: [&str; 2] = ["WEBHOOK_SECRET", "BLUUM_WEBHOOK_SECRET"];
 #[derive(Debug)]
 pub(super) struct Child {
     process: Process,
+    /// The number of its process group, which may live on when it has ended.
+    group: Option<u32>,
     status: Option<ExitStatus>,
 }
 
@@ -40,7 +42,7 @@ impl Child {
                 Failure::new(Status::CommandNotRunnable, message).then("may it be executed?")
             }
         })?;
-        Ok(Some(Self { process, status: None }))
+        Ok(Some(Self { group: process.id(), process, status: None }))
     }
 
     /// Resolves with the status to exit with, once it has ended; again and again after that.
@@ -51,13 +53,13 @@ impl Child {
         self.status.map_or(1, code)
     }
 
-    /// Passes on how we were asked to end, waits, and ends it if it does not by itself; what it
-    /// has started and left behind, too.
+    /// Passes on how we were asked to end, waits, and then ends what is left of it and of what it
+    /// has started.
     pub(super) async fn stop(mut self, signal: Signal) {
-        let group = self.process.id();
-        send(group, signal);
-        if tokio::time::timeout(GRACE, self.ended()).await.is_err() {
-            kill(group);
+        send(self.group, signal);
+        let ended = tokio::time::timeout(GRACE, self.ended()).await;
+        kill(self.group);
+        if ended.is_err() {
             let _ = self.process.kill().await;
         }
     }
