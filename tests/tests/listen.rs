@@ -7,7 +7,7 @@ use std::time::Duration;
 use bluum_hooks_shared::signature::SigningKey;
 use bluum_hooks_tests::client::text;
 use bluum_hooks_tests::daemon::{self, Shared};
-use bluum_hooks_tests::sink::{Answer, Sink, refusing_port};
+use bluum_hooks_tests::sink::{Answer, Request, Sink, refusing_port};
 use bluum_hooks_tests::terminal::Developer;
 use bluum_hooks_tests::wait;
 use serde_json::{Value, json};
@@ -114,13 +114,13 @@ async fn slow_answers_go_side_by_side_or_one_after_the_other() {
             events.push(developer.publish(order).await);
         }
         let requests = app.until_count(3).await;
-        let within = |other: &bluum_hooks_tests::sink::Request| {
+        let within = |other: &Request| {
             requests.iter().filter(|one| one.at >= other.at && one.at < other.at + slow).count()
         };
         let side_by_side = requests.iter().map(within).max().unwrap();
         assert_eq!(side_by_side, most, "-j {concurrency}");
         if most == 1 {
-            let ids: Vec<String> = requests.iter().map(|request| request.event_id()).collect();
+            let ids: Vec<&str> = requests.iter().map(Request::event_id).collect();
             assert_eq!(ids, events, "in the order of the stream");
         }
         drop(listening);

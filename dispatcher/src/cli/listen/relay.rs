@@ -116,6 +116,7 @@ impl Relay {
         news: &mut mpsc::Receiver<News>,
         wishes: &mut mpsc::UnboundedReceiver<Wish>,
     ) -> End {
+        let unread = self.teller.out.broken();
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         loop {
             self.start();
@@ -127,6 +128,7 @@ impl Relay {
             }
             tokio::select! {
                 biased;
+                () = unread.cancelled() => return End::Unread,
                 _ = tick.tick() => self.say_working(),
                 Some(done) = self.jobs.join_next(), if !self.jobs.is_empty() => {
                     if let Ok((held, sent)) = done {

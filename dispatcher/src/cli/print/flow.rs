@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 /// Lines wait for each other up to this many bytes.
 const BLOCK: usize = 64 * 1024;
@@ -17,6 +18,7 @@ const AHEAD: usize = 16;
 pub(in crate::cli) struct Flow {
     buffer: Vec<u8>,
     blocks: mpsc::Sender<Vec<u8>>,
+    broken: CancellationToken,
     ended: oneshot::Receiver<()>,
 }
 
@@ -32,16 +34,24 @@ impl Flow {
     pub(in crate::cli) fn into(mut sink: impl Write + Send + 'static) -> Self {
         let (blocks, mut receiver) = mpsc::channel::<Vec<u8>>(AHEAD);
         let (end, ended) = oneshot::channel();
+        let broken = CancellationToken::new();
+        let breaks = broken.clone();
         thread::spawn(move || {
             while let Some(block) = receiver.blocking_recv() {
                 if sink.write_all(&block).and_then(|()| sink.flush()).is_err() {
+                    breaks.cancel();
                     break;
                 }
             }
             drop(receiver);
             let _ = end.send(());
         });
-        Self { buffer: Vec::new(), blocks, ended }
+        Self { buffer: Vec::new(), blocks, broken, ended }
+    }
+
+    /// Set once nobody reads any more, or nothing can be written.
+    pub(in crate::cli) fn broken(&self) -> CancellationToken {
+        self.broken.clone()
     }
 
     /// Adds a line, without waiting for anything.
