@@ -34,4 +34,5 @@ pub mod slots;
 pub mod store;
 pub mod telemetry;
 pub mod transport;
+pub mod upkeep;
 pub mod vault;

@@ -88,7 +88,7 @@ impl Listener {
             headers.append(name, value);
         }
         let body = offer.body();
-        Verifier::new([key]).verify(&headers, &*body, bluum_hooks_receiver::now()).is_ok()
+        Verifier::new([key]).verify(&headers, &body, bluum_hooks_receiver::now()).is_ok()
     }
 }
 

@@ -25,7 +25,6 @@ use super::{Api, Shared, body, events, list, to_the_end};
 use crate::context::Context;
 use crate::fields::Fields;
 use crate::invalid::Invalid;
-use crate::listeners::Bye;
 use crate::notice;
 use crate::policy::state::ParkReason;
 use crate::store::{
@@ -207,7 +206,7 @@ pub(super) async fn delete(State(api): Shared, caller: Caller, Path(id): Path<St
         Some(Edited::default())
     });
     change(&api, webhook.settings.id, edit, now).await?;
-    api.context.listeners.close(webhook.number, Bye::Deleted);
+    api.context.listeners.delete(webhook.number);
     let id = webhook.settings.id.to_string();
     let deleted = Deleted { id, object: "webhook".into(), deleted: true };
     Ok(answer::json(StatusCode::OK, &deleted))

@@ -20,7 +20,6 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::context::Context;
 use crate::engine::Engine;
-use crate::listeners::upkeep;
 use crate::outbox::Outbox;
 use crate::random::{Random, SystemRandom};
 use crate::replayer::Replayer;
@@ -28,6 +27,7 @@ use crate::retention::Retention;
 use crate::store::sqlite::SqliteStore;
 use crate::transport::Targets;
 use crate::transport::http::HttpTransport;
+use crate::upkeep;
 
 /// The limit of open files where it cannot be asked for.
 const USUAL_OPEN_FILES: u64 = 1_024;

@@ -6,7 +6,7 @@
 //!
 //! Nothing is claimed for a listener without a stream: its window is closed.
 
-pub mod upkeep;
+mod word;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +17,7 @@ use bluum_hooks_shared::api::Holder;
 use bluum_hooks_shared::id::DeliveryId;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
+pub use self::word::Word;
 use crate::clock::Clock;
 use crate::shutdown::Shutdown;
 use crate::slots::Slots;
@@ -109,17 +110,6 @@ impl Bye {
             Self::Deleted => "deleted",
         }
     }
-}
-
-/// What the listener says of an offer.
-#[derive(Debug)]
-pub enum Word {
-    /// It is still at it.
-    Working,
-    /// This came of it.
-    Done(Result<Answer, SendError>),
-    /// It will not do it.
-    Declined,
 }
 
 /// How a stream goes with others of the same listener.
@@ -255,11 +245,12 @@ impl Listeners {
         offer.is_some_and(|offer| offer.words.send(word).is_ok())
     }
 
-    /// Ends all streams of a listener.
-    pub fn close(&self, webhook: i64, why: Bye) {
+    /// Ends all streams of a listener that is no more, and takes back what was on offer.
+    pub fn delete(&self, webhook: i64) {
         let mut all = self.lock();
         if let Some(listening) = all.get_mut(&webhook) {
-            listening.end(why);
+            listening.end(Bye::Deleted);
+            listening.offers.clear();
             self.settle(webhook, listening);
         }
     }

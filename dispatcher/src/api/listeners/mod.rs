@@ -26,12 +26,12 @@ use super::webhooks::new_secret;
 use super::{Api, Shared, body, to_the_end};
 use crate::fields::Fields;
 use crate::invalid::Invalid;
-use crate::listeners::upkeep;
 use crate::policy::retry::RetrySchedule;
 use crate::publish::Addressee;
 use crate::store::{
     Change, Edit, Edited, LISTENER, StoreError, Webhook, WebhookDraft, WebhookSecret,
 };
+use crate::upkeep;
 
 pub(super) mod results;
 pub(super) mod seek;
@@ -56,7 +56,7 @@ struct Wanted {
 /// default. The answer shows the secret, which stays the same as long as the listener exists.
 #[utoipa::path(put, path = "/v1/listeners/{name}", operation_id = "put_listener",
     params(("name" = ListenerName, Path)), request_body = Option<NewListener>,
-    responses((status = 200, body = Listener)))]
+    responses((status = 200, body = Listener), (status = 409)))]
 pub(super) async fn put(
     State(api): Shared,
     caller: Caller,
@@ -84,6 +84,8 @@ pub(super) async fn put(
 }
 
 /// Get a listener
+///
+/// As it is, with its secret: only those who may make listeners see it.
 #[utoipa::path(get, path = "/v1/listeners/{name}", operation_id = "get_listener",
     params(("name" = ListenerName, Path), ("tenant" = Option<TenantId>, Query)),
     responses((status = 200, body = Listener)))]

@@ -1,5 +1,7 @@
 //! What came of deliveries that went down a stream.
 
+use std::time::Duration;
+
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use base64::Engine;
@@ -7,7 +9,6 @@ use base64::engine::general_purpose::STANDARD;
 use bluum_hooks_shared::api::ResultsTaken;
 use bluum_hooks_shared::error::ErrorCode;
 use bluum_hooks_shared::id::{DeliveryId, TenantId};
-use bytes::Bytes;
 use serde::Deserialize;
 
 use super::super::answer::{self, Answer};
@@ -19,16 +20,11 @@ use super::super::{Shared, body};
 use super::find;
 use crate::invalid::Invalid;
 use crate::listeners::Word;
-use crate::transport::{self, KEPT_BYTES, SendError};
 
 /// Most results in one request.
 pub(in crate::api) const MAX_RESULTS: usize = 256;
 /// Their bodies, and what stands around them.
 const MAX_BYTES: usize = MAX_RESULTS * 2 * 1024;
-/// Most characters of an error that are kept.
-const MAX_ERROR: usize = 500;
-/// What is recorded of a delivery that was not forwarded, as the developer wished: it is done with.
-const NO_CONTENT: u16 = 204;
 
 #[derive(Debug, Deserialize)]
 struct Told {
@@ -94,28 +90,21 @@ pub(in crate::api) async fn take(
     Ok(answer::json(StatusCode::OK, &taken))
 }
 
-fn word(outcome: Outcome, timeout: std::time::Duration) -> Result<Word, Invalid> {
-    let failed = |make: fn(String) -> SendError, error: Option<String>| {
-        let error = error.unwrap_or_else(|| "no reason was given".into());
-        Word::Done(Err(make(error.chars().take(MAX_ERROR).collect())))
-    };
+fn word(outcome: Outcome, timeout: Duration) -> Result<Word, Invalid> {
+    let told = |error: Option<String>| error.unwrap_or_else(|| "no reason was given".into());
     Ok(match outcome {
-        Outcome::Response { status, body_b64 } => Word::Done(Ok(answered(status, body_b64)?)),
-        Outcome::ConnectError { error } => failed(SendError::Connect, error),
-        Outcome::TlsError { error } => failed(SendError::Tls, error),
-        Outcome::Reset { error } => failed(SendError::Broken, error),
-        Outcome::Timeout => Word::Done(Err(SendError::Timeout(timeout))),
+        Outcome::Response { status, body_b64 } => answered(status, body_b64)?,
+        Outcome::ConnectError { error } => Word::not_connected(&told(error)),
+        Outcome::TlsError { error } => Word::not_trusted(&told(error)),
+        Outcome::Reset { error } => Word::broken(&told(error)),
+        Outcome::Timeout => Word::timed_out(timeout),
         Outcome::Cancelled => Word::Declined,
-        Outcome::Filtered => Word::Done(Ok(transport::Answer {
-            status: NO_CONTENT,
-            retry_after: None,
-            body: Bytes::from_static(b"not forwarded: the listener filters it out"),
-        })),
+        Outcome::Filtered => Word::filtered(),
         Outcome::Working => Word::Working,
     })
 }
 
-fn answered(status: u16, body_b64: Option<String>) -> Result<transport::Answer, Invalid> {
+fn answered(status: u16, body_b64: Option<String>) -> Result<Word, Invalid> {
     if !(100..=999).contains(&status) {
         let message = "'status' is an HTTP status, 100 to 999.";
         return Err(Invalid::field(ErrorCode::Validation, "status", message));
@@ -123,7 +112,5 @@ fn answered(status: u16, body_b64: Option<String>) -> Result<transport::Answer, 
     let body = STANDARD.decode(body_b64.unwrap_or_default()).map_err(|_| {
         Invalid::field(ErrorCode::InvalidFormat, "body_b64", "'body_b64' is not base64.")
     })?;
-    let body = Bytes::from(body);
-    let body = body.slice(..body.len().min(KEPT_BYTES));
-    Ok(transport::Answer { status, retry_after: None, body })
+    Ok(Word::answered(status, body))
 }

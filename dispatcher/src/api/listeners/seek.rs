@@ -19,9 +19,9 @@ use super::super::replays::object;
 use super::super::{Api, Shared, body, to_the_end};
 use super::{count, find};
 use crate::invalid::Invalid;
-use crate::listeners::upkeep;
 use crate::policy::state::ParkReason;
 use crate::store::{Change, Replay, ReplayFilter, StoreError, Webhook};
+use crate::upkeep;
 
 /// Where to.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +42,7 @@ enum To {
 /// again everything since.
 #[utoipa::path(post, path = "/v1/listeners/{name}/seek", operation_id = "seek_listener",
     params(("name" = ListenerName, Path), ("tenant" = Option<TenantId>, Query)),
-    request_body = Seek, responses((status = 200, body = Sought)))]
+    request_body = Seek, responses((status = 200, body = Sought), (status = 409)))]
 pub(in crate::api) async fn seek(
     State(api): Shared,
     caller: Caller,
@@ -76,9 +76,10 @@ fn read(body: &[u8]) -> Result<To, Invalid> {
     let to = fields.raw("to").ok_or_else(|| Invalid::missing("to"))?.get();
     fields.finish(&["to"])?;
     if let Ok(number) = serde_json::from_str::<f64>(to) {
-        // JSON knows numbers only: 3.0 is whole. No sequence number is too large for this.
-        let whole = number >= 0.0 && number.fract() == 0.0;
-        return if whole { Ok(To::Cursor(number as i64)) } else { Err(wrong()) };
+        // JSON knows numbers only: 3.0 is whole.
+        let whole = Some(number).filter(|number| *number >= 0.0 && number.fract() == 0.0);
+        let cursor = whole.and_then(|number| format!("{number:.0}").parse().ok());
+        return cursor.map(To::Cursor).ok_or_else(wrong);
     }
     match serde_json::from_str::<String>(to).map_err(|_| wrong())?.as_str() {
         "now" => Ok(To::Now),

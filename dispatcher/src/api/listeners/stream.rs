@@ -26,8 +26,9 @@ use super::super::stream::{LAST_EVENT_ID, Place, sent};
 use super::super::{Api, Shared};
 use super::{count, find};
 use crate::invalid::Invalid;
-use crate::listeners::{Beside, Bye, Frame, GRACE, Offered, Open, upkeep};
+use crate::listeners::{Beside, Bye, Frame, GRACE, Offered, Open};
 use crate::store::{Backlog, StoreError, Webhook};
+use crate::upkeep;
 
 /// The version of what goes down the stream.
 const PROTOCOL: u32 = 1;
@@ -53,7 +54,7 @@ const MAX_TEXT: usize = 64;
         ("takeover" = Option<bool>, Query), ("share" = Option<bool>, Query),
         ("Last-Event-ID" = Option<i64>, Header)),
     responses((status = 200, body = String, content_type = "text/event-stream",
-        example = "event: delivery\nid: 7\ndata: {…}\n\n")))]
+        example = "event: delivery\nid: 7\ndata: {…}\n\n"), (status = 409)))]
 pub(in crate::api) async fn open(
     State(api): Shared,
     caller: Caller,
@@ -131,8 +132,8 @@ fn holder(query: &mut Query, api: &Api, now: Timestamp) -> Result<Holder, Invali
 fn busy(name: &str, other: &Holder) -> Invalid {
     let Holder { machine, pid, since, .. } = other;
     let message = format!(
-        "Listener '{name}' is connected already, from {machine} (process {pid}) since {since}: take \
-         it over, share it, or use another name."
+        "Listener '{name}' is connected already, from {machine} (process {pid}) since {since}: \
+         take it over, share it, or use another name."
     );
     Invalid::field(ErrorCode::StateConflict, "name", message)
 }
@@ -250,12 +251,13 @@ impl Reader {
 /// but the values of headers.
 fn delivery(text: &mut String, offered: &Offered, again: bool) {
     let Offered { delivery, sequence, attempt, event, request } = offered;
+    let headers = headers(&request.headers);
     // Writing to a String cannot fail.
     let _ = write!(
         text,
-        "event: delivery\nid: {sequence}\ndata: {{\"delivery\":\"{delivery}\",\"attempt\":{attempt},\
-         \"event\":\"{event}\",\"redelivered\":{again},\"headers\":{},\"body_b64\":\"",
-        headers(&request.headers)
+        "event: delivery\nid: {sequence}\ndata: {{\"delivery\":\"{delivery}\",\
+         \"attempt\":{attempt},\"event\":\"{event}\",\"redelivered\":{again},\
+         \"headers\":{headers},\"body_b64\":\"",
     );
     STANDARD.encode_string(&request.body, text);
     text.push_str("\"}\n\n");

@@ -79,7 +79,7 @@ LIMIT ?3"
 pub(crate) const QUEUED_OF_WEBHOOK: &str = concat!(
     standing!(),
     "
-FROM deliveries AS delivery
+FROM deliveries AS delivery INDEXED BY deliveries_queued
 WHERE delivery.webhook = ?1 AND delivery.state = 'queued' AND delivery.sequence <= ?2
 ORDER BY delivery.ordering_key DESC, delivery.sequence DESC
 LIMIT ?3"
@@ -89,7 +89,7 @@ LIMIT ?3"
 pub(crate) const TO_PARK_OF_WEBHOOK: &str = concat!(
     standing!(),
     "
-FROM deliveries AS delivery
+FROM deliveries AS delivery INDEXED BY deliveries_due
 WHERE delivery.webhook = ?1 AND delivery.due_at IS NOT NULL AND delivery.sequence <= ?2
     AND (delivery.state = 'waiting' OR delivery.due_at <= ?3)
 LIMIT ?4"
@@ -110,7 +110,11 @@ SELECT
     (SELECT count(*) FROM owed),
     (SELECT min(created_at) FROM owed),
     max(
-        coalesce((SELECT sequence FROM owed ORDER BY sequence DESC LIMIT 1 OFFSET ?2), 0),
+        iif((SELECT count(*) FROM owed) > ?2, (
+            SELECT sequence FROM deliveries
+            WHERE webhook = ?1 AND state IN ('queued', 'waiting', 'leased')
+            ORDER BY sequence DESC LIMIT 1 OFFSET ?2
+        ), 0),
         coalesce((SELECT max(sequence) FROM owed WHERE created_at < ?3), 0)
     )";
 

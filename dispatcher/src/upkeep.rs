@@ -1,11 +1,10 @@
-//! What is kept for listeners, and for how long.
+//! What is kept for listeners, and for how long; and the loop that sees to it.
 
 use std::time::Duration;
 
 use bluum_hooks_shared::time::Timestamp;
 use tracing::info;
 
-use super::{Bye, Listeners};
 use crate::context::Context;
 use crate::policy::state::ParkReason;
 use crate::store::{Change, Edit, Edited, Kept, StoreError, Webhook};
@@ -77,7 +76,6 @@ pub async fn delete(context: &Context, webhook: &Webhook) -> Result<(), StoreErr
         Some(Edited::default())
     });
     context.change(Change::EditWebhook(webhook.settings.id, edit), None, now).await?;
-    let listeners: &Listeners = &context.listeners;
-    listeners.close(webhook.number, Bye::Deleted);
+    context.listeners.delete(webhook.number);
     Ok(())
 }
