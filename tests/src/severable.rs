@@ -19,12 +19,19 @@ enum Weather {
     Silent,
 }
 
+#[derive(Debug, Clone, Copy)]
+struct State {
+    /// How often everything was cut.
+    cuts: u64,
+    weather: Weather,
+    target: SocketAddr,
+}
+
 /// A proxy in front of one address.
 #[derive(Debug)]
 pub struct Severable {
     address: SocketAddr,
-    /// How often everything was cut, and the weather since.
-    state: Arc<watch::Sender<(u64, Weather)>>,
+    state: Arc<watch::Sender<State>>,
     server: JoinHandle<()>,
 }
 
@@ -38,11 +45,11 @@ impl Drop for Severable {
 impl Severable {
     /// Listens on a free port for connections to `target`, which is `http://host:port`.
     pub async fn before(target: &str) -> Self {
-        let target: SocketAddr = target.trim_start_matches("http://").parse().unwrap();
+        let state = State { cuts: 0, weather: Weather::Clear, target: address(target) };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(watch::Sender::new((0, Weather::Clear)));
-        let server = tokio::spawn(accept(listener, target, state.clone()));
+        let state = Arc::new(watch::Sender::new(state));
+        let server = tokio::spawn(accept(listener, state.clone()));
         Self { address, state, server }
     }
 
@@ -53,54 +60,61 @@ impl Severable {
 
     /// Cuts every connection there is; new ones go through as before.
     pub fn cut(&self) {
-        self.state.send_modify(|(cuts, _)| *cuts += 1);
+        self.state.send_modify(|state| state.cuts += 1);
     }
 
     /// Cuts every connection, and each new one as soon as it is made.
     pub fn refuse(&self) {
-        self.state
-            .send_modify(|(cuts, weather)| (*cuts, *weather) = (*cuts + 1, Weather::Refusing));
+        self.becomes(Weather::Refusing);
     }
 
     /// Lets nothing through any more, without a word: neither on connections that are open, nor on
     /// new ones.
     pub fn fall_silent(&self) {
-        self.state.send_modify(|(_, weather)| *weather = Weather::Silent);
+        self.state.send_modify(|state| state.weather = Weather::Silent);
     }
 
     /// New connections go through again; what fell silent is cut.
     pub fn heal(&self) {
-        self.state.send_modify(|(cuts, weather)| (*cuts, *weather) = (*cuts + 1, Weather::Clear));
+        self.becomes(Weather::Clear);
+    }
+
+    /// New connections go there.
+    pub fn lead_to(&self, target: &str) {
+        self.state.send_modify(|state| state.target = address(target));
+    }
+
+    fn becomes(&self, weather: Weather) {
+        self.state.send_modify(|state| {
+            state.cuts += 1;
+            state.weather = weather;
+        });
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    target: SocketAddr,
-    state: Arc<watch::Sender<(u64, Weather)>>,
-) {
+fn address(base: &str) -> SocketAddr {
+    base.trim_start_matches("http://").parse().unwrap()
+}
+
+async fn accept(listener: TcpListener, state: Arc<watch::Sender<State>>) {
     loop {
         let (stream, _) = listener.accept().await.expect("accept");
         let state = state.subscribe();
-        if state.borrow().1 != Weather::Refusing {
-            tokio::spawn(carry(stream, target, state));
+        if state.borrow().weather != Weather::Refusing {
+            tokio::spawn(carry(stream, state));
         }
     }
 }
 
 /// Until either end closes, or the connection is cut.
-async fn carry(
-    mut here: TcpStream,
-    target: SocketAddr,
-    mut state: watch::Receiver<(u64, Weather)>,
-) {
-    let (cuts, weather) = *state.borrow_and_update();
-    let Ok(mut there) = TcpStream::connect(target).await else { return };
+async fn carry(mut here: TcpStream, mut state: watch::Receiver<State>) {
+    let begun = *state.borrow_and_update();
+    let Ok(mut there) = TcpStream::connect(begun.target).await else { return };
     let mut cut = state.clone();
-    let cut = cut.wait_for(|(now, _)| *now != cuts);
-    let silent = state.wait_for(|(_, weather)| *weather == Weather::Silent);
+    let cut = cut.wait_for(|state| state.cuts != begun.cuts);
+    let silent = state.wait_for(|state| state.weather == Weather::Silent);
     tokio::pin!(cut);
-    if weather == Weather::Clear {
+    if begun.weather == Weather::Clear {
         tokio::select! {
             _ = copy_bidirectional(&mut here, &mut there) => return,
             _ = &mut cut => return,

@@ -67,14 +67,15 @@ async fn fifty_cuts_lose_nothing_and_repeat_nothing() {
 
 #[tokio::test]
 async fn a_daemon_that_is_killed_and_comes_again_goes_on() {
-    let mut daemon = Daemon::start_with(&["--listen", "127.0.0.1:0"]);
+    let mut daemon = Daemon::start();
     let (developer, app) = (Developer::join(&daemon).await, Sink::always(200).await);
-    let port = daemon.base().rsplit(':').next().unwrap().to_owned();
+    let proxy = Severable::before(daemon.base()).await;
     let target = app.url("/");
-    let listening = developer.listen(&[&target, "--json"]).ready().await;
+    let listening = developer.listen_through(&proxy.base(), &[&target, "--json"]).ready().await;
     developer.publish_many(500).await;
     until_came(&app, 100, &listening).await;
-    daemon.restart_as(&["--listen", &format!("127.0.0.1:{port}")]);
+    daemon.restart();
+    proxy.lead_to(daemon.base());
     until_came(&app, 500, &listening).await;
     assert_eq!(came(&app), (500, 500));
     let resumed = listening.record("resumed", |_| true).await;

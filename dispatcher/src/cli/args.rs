@@ -33,9 +33,7 @@ const EXIT_STATUS: &str = "Exit status:
   6  another process listens under this name
   7  the signature does not verify
   9  the audit found a promise that is not kept
-  124  --within ran out
-  126, 127  the command after '--' cannot be run, is not found
-  130  ended by ^C
+  124, 126, 127, 130  see `bluum-hooks listen --help`
 
 Start here:  bluum-hooks demo";
 

@@ -34,6 +34,7 @@ use std::process::ExitCode;
 use clap::builder::{FalseyValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use tokio::runtime::{Builder, Runtime};
 
 use self::args::{Cli, Command, SecretsCommand};
 use self::failure::{Failure, Status};
@@ -49,7 +50,13 @@ pub fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let printer = Printer::new(cli.global.json);
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match cli.command {
+        // One thread does it all: threads that wake each other for every event cost more than they
+        // bring, and the app and the daemon on this machine need the other processors.
+        Command::Listen(_) => Builder::new_current_thread().enable_all().build(),
+        _ => Runtime::new(),
+    };
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return printer.failure(&Failure::unexpected(&error)),
     };

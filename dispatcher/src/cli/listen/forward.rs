@@ -1,10 +1,12 @@
 //! One request to a local server, exactly as a sender would make it.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bluum_hooks_shared::header::{WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP};
 use bluum_hooks_shared::signature::SigningKey;
 use bytes::{Bytes, BytesMut};
+use futures_util::future::{Either, select};
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Version};
 use http_body_util::{BodyExt, Full};
@@ -12,7 +14,6 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::task::AbortOnDropHandle;
 
 use super::dial::{DialError, Dialer, Line, plain};
 use super::record::Outcome;
@@ -197,12 +198,18 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // Ends with this exchange, however that ends.
-    let _driver = AbortOnDropHandle::new(tokio::spawn(connection));
-    let answer = sender.send_request(request).await?;
-    let (head, body) = answer.into_parts();
-    let (body, truncated) = read(body).await?;
-    Ok((head.status.as_u16(), Answer { headers: head.headers, body, truncated }))
+    let answered = async {
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        let (body, truncated) = read(body).await?;
+        Ok((head.status.as_u16(), Answer { headers: head.headers, body, truncated }))
+    };
+    // The connection moves both ways while it is polled, and ends with this exchange.
+    let (answered, connection) = (pin!(answered), pin!(connection));
+    match select(answered, connection).await {
+        Either::Left((answered, _)) => answered,
+        // What it has brought is there.
+        Either::Right((_, answered)) => answered.await,
+    }
 }
 
 /// The beginning of the body; nobody waits for the rest.
