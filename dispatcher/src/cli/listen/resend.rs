@@ -22,7 +22,7 @@ const KEPT: usize = 1_000;
 /// What came of a wish.
 #[derive(Debug)]
 pub(super) enum Redone {
-    Sent { held: Shared, sent: Sent, target: String },
+    Sent { held: Shared, sent: Box<Sent>, target: String },
     Said(String),
 }
 
@@ -111,7 +111,7 @@ impl Recent {
                 let at = clock.now();
                 let arrival = &held.arrival;
                 let attempt = forwarder.send(&arrival.headers, &arrival.body, &clock).await;
-                let sent = Sent { route: Some(route), at, attempt };
+                let sent = Box::new(Sent { route: Some(route), at, attempt });
                 Redone::Sent { sent, target: forwarder.target.to_string(), held }
             });
         }

@@ -80,10 +80,10 @@ impl Target {
         if self.remote || self.is_localhost() {
             return Ok(());
         }
-        let Ok(addresses) = tokio::net::lookup_host((name.as_str(), self.port)).await else {
+        let Ok(mut addresses) = tokio::net::lookup_host((name.as_str(), self.port)).await else {
             return Ok(());
         };
-        addresses.map(|address| self.allows(address.ip())).collect()
+        addresses.try_for_each(|address| self.allows(address.ip()))
     }
 
     /// Both families are tried then, whatever the hosts file says.
