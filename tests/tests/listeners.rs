@@ -277,6 +277,22 @@ async fn it_goes_on_from_where_it_is_told_to() {
 }
 
 #[tokio::test]
+async fn what_came_before_the_listener_can_be_had() {
+    let daemon = daemon();
+    let partner = Partner::join(&daemon).await;
+    publish(&partner, 1).await;
+    let ids = publish(&partner, 3).await;
+    let since = text(&partner.events().await[1], "timestamp").to_owned();
+    partner.publish("kyc.decided", &json!({"id": "kyc_1"})).await;
+    let listener = Listener::put(&partner.api, "ana", &json!({"events": ["order.*"]})).await;
+    assert_eq!(listener.seek(since).await["owed"], 3);
+    let mut stream = listener.stream("").await;
+    let offers = stream.offers(3).await;
+    assert_eq!(events(&offers), ids);
+    assert!(offers.iter().all(|offer| listener.verifies(offer)));
+}
+
+#[tokio::test]
 async fn no_more_is_kept_than_is_promised_and_the_gap_is_told() {
     let daemon = daemon();
     let (partner, listener) = listener(&daemon).await;

@@ -22,7 +22,7 @@ use crate::clock::{Clock, SystemClock};
 mod explain;
 mod render;
 mod timeline;
-pub(super) mod words;
+pub(in crate::cli) mod words;
 
 /// What the API says of an event.
 #[derive(Debug)]

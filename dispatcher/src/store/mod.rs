@@ -174,6 +174,17 @@ pub trait Store: Debug + Send + Sync + 'static {
         kept: Kept,
     ) -> Result<Backlog, StoreError>;
 
+    /// Owes this webhook what was accepted since then and never was owed to it, in the order of
+    /// the commits. At most so many of the tenant's latest events are looked at. Returns how many.
+    async fn backfill(
+        &self,
+        webhook: WebhookId,
+        since: Timestamp,
+        at_most: u32,
+        seed: u128,
+        now: Timestamp,
+    ) -> Result<usize, StoreError>;
+
     /// Parks some of what this webhook is owed up to a sequence number and nobody holds; returns
     /// how many. There may be more until that is none.
     async fn skip(

@@ -113,6 +113,7 @@ macro_rules! conformance {
                 a_listener_gets_as_many_as_its_window
                 what_is_skipped_is_parked_and_the_next_in_line_goes_on
                 what_somebody_holds_is_not_skipped
+                what_came_before_a_listener_can_be_owed_to_it
                 a_backlog_tells_what_is_more_than_is_kept_and_what_was
             }
             forget {

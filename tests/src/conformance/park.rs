@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bluum_hooks_dispatcher::policy::state::ParkReason;
-use bluum_hooks_dispatcher::store::{Backlog, Gap, Kept, Webhook};
+use bluum_hooks_dispatcher::store::{Backlog, Gap, Kept, StoredDelivery, Webhook};
 use bluum_hooks_shared::api::DeliveryStatus::{Leased, Parked, Queued, Waiting};
-use bluum_hooks_shared::id::TenantId;
+use bluum_hooks_shared::id::{EventId, TenantId};
 
 use super::make;
 use super::world::World;
@@ -67,6 +67,41 @@ pub async fn what_somebody_holds_is_not_skipped(mut world: World) {
     assert_eq!(world.statuses(&webhook).await, [Leased, Parked, Parked]);
     world.finish(work.remove(0), make::DELIVERED).await;
     assert!(world.violations().await.is_empty());
+}
+
+pub async fn what_came_before_a_listener_can_be_owed_to_it(mut world: World) {
+    let tenant = world.tenant().await;
+    let before = world.event(tenant);
+    world.accept(&[before]).await;
+    world.later(Duration::from_secs(9));
+    let since = world.now;
+    let batch: Vec<_> = (0..3).map(|n| world.event_about(tenant, &n.to_string())).collect();
+    world.accept(&batch).await;
+    world.later(Duration::from_secs(9));
+    let webhook = world.webhook_with(tenant, |draft| draft.url = "listener:ana".into()).await;
+    let after = world.event(tenant);
+    world.accept(std::slice::from_ref(&after)).await;
+    let seed = world.bits();
+    let backfill = |at_most| {
+        let store = world.store();
+        store.backfill(webhook.settings.id, since, at_most, seed, world.now)
+    };
+    assert_eq!(backfill(2).await.unwrap(), 1, "the latest two, of which it has one");
+    let mut owed = vec![after.id, batch[2].id];
+    let of_webhook = |list: Vec<StoredDelivery>| -> Vec<_> {
+        list.into_iter().map(|one| (one.sequence, one.event)).collect()
+    };
+    let numbered = |owed: &[EventId]| (1..).zip(owed.iter().copied()).collect::<Vec<_>>();
+    assert_eq!(of_webhook(world.deliveries(&webhook).await), numbered(&owed));
+    assert_eq!(
+        world.store().backfill(webhook.settings.id, since, 99, !seed, world.now).await.unwrap(),
+        2
+    );
+    owed.extend([batch[0].id, batch[1].id]);
+    assert_eq!(of_webhook(world.deliveries(&webhook).await), numbered(&owed));
+    assert!(world.violations().await.is_empty());
+    world.slots.set_window(webhook.number, 9);
+    assert_eq!(world.claim().await.len(), 4);
 }
 
 pub async fn a_backlog_tells_what_is_more_than_is_kept_and_what_was(mut world: World) {

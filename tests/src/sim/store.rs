@@ -273,6 +273,17 @@ impl Store for FaultyStore {
         self.inner.backlog(webhook, after, kept).await
     }
 
+    async fn backfill(
+        &self,
+        webhook: WebhookId,
+        since: Timestamp,
+        at_most: u32,
+        seed: u128,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        self.inner.backfill(webhook, since, at_most, seed, now).await
+    }
+
     async fn skip(
         &self,
         webhook: WebhookId,

@@ -58,7 +58,7 @@ pub(in crate::api) async fn seek(
     let (skipped, owed) = match to {
         To::Now => (skip(&api, &webhook).await?, 0),
         To::Last => (0, owe(&api, &webhook, Some(ParkReason::Skipped), None, 0).await?),
-        To::Time(since) => (0, owe_all(&api, &webhook, Some(since), 0).await?),
+        To::Time(since) => (0, owe_since(&api, &webhook, since).await?),
         To::Cursor(after) => (0, owe_all(&api, &webhook, None, after).await?),
     };
     let kept = upkeep::kept(api.context.clock.now());
@@ -98,6 +98,19 @@ async fn skip(api: &Api, webhook: &Webhook) -> Result<u64, StoreError> {
         }
         skipped += some as u64;
     }
+}
+
+/// What was parked, what was delivered, and what came before the listener.
+async fn owe_since(api: &Arc<Api>, webhook: &Webhook, since: Timestamp) -> Result<u64, ApiError> {
+    let owed = owe_all(api, webhook, Some(since), 0).await?;
+    let (context, id) = (api.context.clone(), webhook.settings.id);
+    let (now, seed) = (context.clock.now(), context.random.bits());
+    let missed = to_the_end(async move {
+        let missed = context.store.backfill(id, since, upkeep::KEPT, seed, now).await;
+        context.bell.ring();
+        missed
+    });
+    Ok(owed + missed.await?? as u64)
 }
 
 /// What was parked, and what was delivered.

@@ -20,11 +20,11 @@ mod identity;
 mod ledger;
 mod lines;
 mod outbox;
-#[expect(dead_code, reason = "what the screen reads and wishes")]
 mod record;
 mod relay;
 mod remote;
 mod resend;
+mod screen;
 mod settle;
 mod signals;
 mod start;
@@ -66,7 +66,8 @@ pub(super) async fn run(
         }),
     };
     let Some(started) = started else { return Ok(()) };
-    let start::Started { mut relay, connection, mut child, within, mut news, mut wishes } = started;
+    let start::Started { mut relay, connection, mut child, within, mut news, mut wishes, screen } =
+        started;
     let stream = tokio::spawn(connection.run());
     let within = async {
         match within {
@@ -85,7 +86,7 @@ pub(super) async fn run(
         () = within => End::WithinRanOut,
     };
     stream.abort();
-    finish(relay, end, child, signals).await
+    finish(relay, end, child, screen, signals).await
 }
 
 async fn ended(child: &mut Option<Child>) -> u8 {
@@ -100,6 +101,7 @@ async fn finish(
     mut relay: Relay,
     end: End,
     child: Option<Child>,
+    screen: Option<OpenScreen>,
     mut signals: Signals,
 ) -> Result<(), Failure> {
     relay.not_ready();
@@ -143,7 +145,11 @@ async fn finish(
     if let Some(save) = teller.save {
         saved = save.end(LAST_WORDS).await.is_ok();
     }
-    if written.is_ok() && teller.screen.is_none() && !teller.printer.json {
+    // It ends when nobody tells it anything any more, and says the summary itself.
+    drop(teller.screen);
+    if let Some(screen) = screen {
+        let _ = tokio::time::timeout(LAST_WORDS, screen).await;
+    } else if written.is_ok() && !teller.printer.json {
         teller.printer.talk(&summary);
     }
     ending(end)?;
@@ -184,5 +190,8 @@ fn ending(end: End) -> Result<(), Failure> {
 fn window(concurrency: u16) -> u16 {
     concurrency.saturating_mul(8).clamp(32, 256)
 }
+
+/// The screen's own task.
+type OpenScreen = tokio::task::JoinHandle<std::io::Result<screen::Summary>>;
 
 type Wishes = mpsc::UnboundedReceiver<record::Wish>;

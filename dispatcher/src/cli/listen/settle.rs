@@ -16,6 +16,7 @@ use super::env_file::EnvFile;
 use super::forward::{Forwarder, Shape};
 use super::identity;
 use super::remote::{Manner, Place, Wanted};
+use super::screen;
 use super::target::{Routes, Target};
 use crate::cli::args::ListenArgs;
 use crate::cli::failure::{Failure, Status};
@@ -57,6 +58,10 @@ impl Settled {
         if args.within.is_some() && args.exit_after.is_none() && args.expect.is_empty() {
             let next = "say what is waited for with --exit-after or --expect";
             return Err(Failure::new(Status::Usage, "--within alone never ends well").then(next));
+        }
+        if args.tui && !screen::is_possible() {
+            let next = "leave out --tui, or run it where there is one";
+            return Err(Failure::new(Status::Usage, "--tui needs a terminal").then(next));
         }
         let routes = Routes::parse(&args.targets, args.allow_remote)?;
         let timeout = (!args.timeout.is_zero()).then_some(args.timeout);

@@ -7,6 +7,7 @@ use bluum_hooks_shared::api::{ApiKey, Listener};
 use bluum_hooks_shared::secret::Secret;
 use bluum_hooks_shared::signature::SigningKey;
 use bluum_hooks_shared::time::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -22,7 +23,7 @@ use super::remote::{Place, Remote, may_pass};
 use super::settle::{Settled, Since};
 use super::tally::Tally;
 use super::teller::Teller;
-use super::{Wishes, window};
+use super::{OpenScreen, Wishes, screen, window};
 use crate::cli::args::Global;
 use crate::cli::failure::{Failure, Status};
 use crate::cli::print::{Flow, Printer};
@@ -44,6 +45,7 @@ pub(super) struct Started {
     pub(super) within: Option<Duration>,
     pub(super) news: mpsc::Receiver<News>,
     pub(super) wishes: Wishes,
+    pub(super) screen: Option<OpenScreen>,
 }
 
 /// None if all that was asked for is done.
@@ -188,7 +190,23 @@ fn assemble(
 ) -> Started {
     let args = settled.args;
     let (sender, news) = mpsc::channel(NEWS);
-    let (_, wishes) = mpsc::unbounded_channel();
+    let (wish, wishes) = mpsc::unbounded_channel();
+    let (screen, opened) = match !printer.json && screen::is_possible() {
+        true => {
+            let (happening, happenings) = mpsc::unbounded_channel();
+            let options = screen::Options {
+                listener: listener.name.clone(),
+                livemode: listener.livemode,
+                secret: listener.secret.clone(),
+                timeout: settled.timeout.unwrap_or(Duration::MAX),
+                zone: TimeZone::system(),
+                colour: printer.colour(),
+                full: args.tui,
+            };
+            (Some(happening), Some(tokio::spawn(screen::run(happenings, wish, options))))
+        }
+        false => (None, None),
+    };
     let connection = Connection {
         remote: remote.clone(),
         identity: Identity::new(&SystemRandom),
@@ -206,7 +224,7 @@ fn assemble(
         out: Flow::stdout(),
         save: settled.save,
         save_failed: false,
-        screen: None,
+        screen,
         lines: Lines::new(printer.colour(), listener.livemode, settled.timeout, args.show),
         hints: Hints::new(key.clone(), settled.timeout),
         tally: Tally::default(),
@@ -233,5 +251,5 @@ fn assemble(
         ready,
     };
     let relay = Relay::new(plan, remote, settled.forwarders, teller);
-    Started { relay, connection, child, within: args.within, news, wishes }
+    Started { relay, connection, child, within: args.within, news, wishes, screen: opened }
 }

@@ -61,7 +61,7 @@ pub(in crate::cli) fn first_line(text: &str) -> Option<String> {
 
 /// A paragraph under a label, broken between words, but not between a number and what it counts. A
 /// word too long for a line stays whole: it is an id, a URL or a command, to be copied.
-pub(super) fn paragraph(label: &str, text: &str) -> String {
+pub(in crate::cli) fn paragraph(label: &str, text: &str) -> String {
     let indent = label.chars().count();
     let (mut lines, mut column) = (label.to_owned(), indent);
     let mut words = text.split(' ');

@@ -4,6 +4,7 @@
 //! read: one verb a file, no index but what a scan would be too slow without.
 
 mod accept;
+mod backfill;
 mod books;
 mod change;
 mod claim;
@@ -162,6 +163,19 @@ impl Store for MemoryStore {
         kept: Kept,
     ) -> Result<Backlog, StoreError> {
         Ok(park::backlog(&self.lock(), webhook, after, kept))
+    }
+
+    async fn backfill(
+        &self,
+        webhook: WebhookId,
+        since: Timestamp,
+        at_most: u32,
+        seed: u128,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let mut books = self.lock();
+        let found = books.registry.webhook(webhook).cloned().ok_or(StoreError::Declined)?;
+        Ok(backfill::backfill(&mut books, &found, since, at_most, seed, now))
     }
 
     async fn skip(

@@ -6,6 +6,7 @@
 mod accept;
 mod answers;
 mod audit;
+mod backfill;
 mod change;
 mod claim;
 mod forget;
@@ -317,6 +318,26 @@ impl Store for SqliteStore {
             Some(number) => park::backlog(self, number, after, kept).await,
             None => Ok(Backlog::default()),
         }
+    }
+
+    async fn backfill(
+        &self,
+        webhook: WebhookId,
+        since: Timestamp,
+        at_most: u32,
+        seed: u128,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let mut writer = self.writer().await?;
+        let registry = self.registry();
+        let done = match registry.webhook(webhook) {
+            Some(webhook) => {
+                backfill::backfill(&mut writer, webhook, since, at_most, seed, now).await
+            }
+            None => Err(StoreError::Declined),
+        };
+        writer.ended(&done);
+        done
     }
 
     async fn skip(

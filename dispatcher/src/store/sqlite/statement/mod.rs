@@ -133,6 +133,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("QUEUED_OF_WEBHOOK", QUEUED_OF_WEBHOOK),
     ("TO_PARK_OF_WEBHOOK", TO_PARK_OF_WEBHOOK),
     ("BACKLOG", BACKLOG),
+    ("MISSED", MISSED),
     ("GAP", GAP),
     ("SET_PROGRESS", SET_PROGRESS),
     ("SET_FAILING", SET_FAILING),

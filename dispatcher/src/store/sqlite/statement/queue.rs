@@ -118,6 +118,17 @@ SELECT
         coalesce((SELECT max(sequence) FROM owed WHERE created_at < ?3), 0)
     )";
 
+/// Of the tenant's latest events, those since then that have no delivery to this webhook.
+pub(crate) const MISSED: &str = "
+WITH latest AS (
+    SELECT position, name, created_at FROM events
+    WHERE tenant_id = ?1 AND livemode = ?2
+    ORDER BY position DESC LIMIT ?5
+)
+SELECT position, name FROM latest
+WHERE created_at >= ?3
+    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = latest.position AND webhook = ?4)";
+
 /// What expired after the number given, or after the last attempt.
 pub(crate) const GAP: &str = "
 SELECT min(sequence), max(sequence), count(*)

@@ -1,0 +1,68 @@
+//! What `listen` shows on a terminal: lines that scroll over two that stay, or the full screen.
+//!
+//! `state` is all that is known and shown, and knows no terminal: happenings and keys go in, lines
+//! and wishes come out. `terminal` owns the real one, `drive` connects both.
+
+mod body;
+mod detail;
+mod diff;
+mod drive;
+mod editor;
+mod filter;
+mod footer;
+mod full;
+mod history;
+mod inline;
+mod keys;
+pub(in crate::cli) mod line;
+mod state;
+mod suspend;
+mod tally;
+mod terminal;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+use super::record::{Happening, Wish};
+
+pub(in crate::cli) use self::tally::Summary;
+
+/// What the screen has to know beforehand.
+pub(in crate::cli) struct Options {
+    pub(in crate::cli) listener: String,
+    pub(in crate::cli) livemode: bool,
+    /// Shown for a while when asked for.
+    pub(in crate::cli) secret: String,
+    /// When an answer comes too late.
+    pub(in crate::cli) timeout: Duration,
+    /// Where times of day are told.
+    pub(in crate::cli) zone: TimeZone,
+    pub(in crate::cli) colour: bool,
+    /// Begin with the full screen.
+    pub(in crate::cli) full: bool,
+}
+
+/// Whether there is a terminal to draw on, and one to read keys from.
+pub(in crate::cli) fn is_possible() -> bool {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    !dumb && io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// Shows what happens and reads keys, until nobody tells anything any more. Leaves the terminal as
+/// it was, with the lines and the summary in its scrollback.
+///
+/// A terminal may be slow to take what is written, so this runs on a thread of its own.
+pub(in crate::cli) async fn run(
+    happenings: UnboundedReceiver<Happening>,
+    wishes: UnboundedSender<Wish>,
+    options: Options,
+) -> io::Result<Summary> {
+    let runtime = tokio::runtime::Handle::current();
+    let drive = move || runtime.block_on(drive::drive(happenings, wishes, options));
+    tokio::task::spawn_blocking(drive).await.map_err(io::Error::other)?
+}
