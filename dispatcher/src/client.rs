@@ -91,6 +91,10 @@ impl Client {
         self.send(Method::POST, path, json(body)).await
     }
 
+    pub async fn put(&self, path: &str, body: &impl Serialize) -> Result<Bytes, ClientError> {
+        self.send(Method::PUT, path, json(body)).await
+    }
+
     pub async fn patch(&self, path: &str, body: &impl Serialize) -> Result<Bytes, ClientError> {
         self.send(Method::PATCH, path, json(body)).await
     }
@@ -122,7 +126,7 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Bytes, ClientError> {
-        let body = self.open(method, path, body).await?.collect().await;
+        let body = self.open(method, path, body, None).await?.collect().await;
         Ok(body.map_err(|error| self.unreachable(&error))?.to_bytes())
     }
 
@@ -132,17 +136,35 @@ impl Client {
 
     /// A stream as it comes in, once its head says that all is well.
     pub async fn stream(&self, path: &str) -> Result<Incoming, ClientError> {
-        self.open(Method::GET, path, Bytes::new()).await
+        self.stream_after(path, None).await
     }
 
-    async fn open(&self, method: Method, path: &str, body: Bytes) -> Result<Incoming, ClientError> {
-        let request = Request::builder()
+    /// The same, from behind an event that was seen.
+    pub async fn stream_after(
+        &self,
+        path: &str,
+        last: Option<&str>,
+    ) -> Result<Incoming, ClientError> {
+        self.open(Method::GET, path, Bytes::new(), last).await
+    }
+
+    async fn open(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        last_event: Option<&str>,
+    ) -> Result<Incoming, ClientError> {
+        let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base))
             .header(AUTHORIZATION, &self.authorization)
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
-            .map_err(|_| ClientError::BadBase(self.base.clone()))?;
+            .header(CONTENT_TYPE, "application/json");
+        if let Some(last_event) = last_event {
+            request = request.header("last-event-id", last_event);
+        }
+        let request =
+            request.body(Full::new(body)).map_err(|_| ClientError::BadBase(self.base.clone()))?;
         let answer = self.http.request(request).await.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
         if status.is_success() {

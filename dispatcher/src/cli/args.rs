@@ -13,12 +13,14 @@ use crate::config::{DEFAULT_LISTEN, Sources};
 
 mod database;
 mod limits;
+mod listen;
 mod signatures;
 mod trigger;
 mod webhooks;
 
 pub(super) use self::database::{AuditArgs, KeyedDatabaseArgs, RekeyArgs, SecretsCommand};
 use self::limits::LimitArgs;
+pub(super) use self::listen::{ListenArgs, PartArg, ReportArg};
 pub(super) use self::signatures::{SignArgs, VerifyArgs};
 pub(super) use self::trigger::TriggerArgs;
 pub(super) use self::webhooks::{ReplayArgs, WebhookSettings, WebhooksCommand};
@@ -30,9 +32,11 @@ const EXIT_STATUS: &str = "Exit status:
   3  no credentials, or not the right ones
   4  no such event, webhook, delivery, scenario
   5  the daemon does not answer
+  6  another process listens under this name
   7  the signature does not verify
   8  what was triggered was not delivered
   9  the audit found a promise that is not kept
+  124, 126, 127, 130  see `bluum-hooks listen --help`
 
 Start here:  bluum-hooks demo";
 
@@ -112,6 +116,8 @@ pub(super) enum Command {
     Secrets(SecretsCommand),
     /// See it all at once: daemon, receiver and a journey of events, on a temporary database
     Demo(DemoArgs),
+    /// Stream events to this machine and forward them to a local server
+    Listen(Box<ListenArgs>),
     /// Register and manage webhooks
     #[command(subcommand, visible_alias = "webhook")]
     Webhooks(WebhooksCommand),

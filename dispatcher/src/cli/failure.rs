@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::fmt;
-use std::process::ExitCode;
 
 use crate::client::ClientError;
 use crate::config::ConfigError;
@@ -24,17 +23,41 @@ pub(super) enum Status {
     NotFound = 4,
     /// The daemon does not answer, or cannot answer now.
     Unreachable = 5,
+    /// Somebody else has the listener's name.
+    Busy = 6,
     /// A signature that does not verify.
     Unverified = 7,
     /// Something was to be delivered, and was not.
     Undelivered = 8,
     /// The audit found a promise that is not kept.
     Violated = 9,
+    /// What was waited for did not come in time.
+    Late = 124,
+    /// The command after `--` cannot be run.
+    CommandNotRunnable = 126,
+    /// There is no such command.
+    CommandNotFound = 127,
+    /// Ctrl-C.
+    Interrupted = 130,
 }
 
-impl From<Status> for ExitCode {
-    fn from(status: Status) -> Self {
-        Self::from(status as u8)
+impl Status {
+    /// For scripts, beside the number.
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::Credentials => "credentials",
+            Self::NotFound => "not_found",
+            Self::Unreachable => "unreachable",
+            Self::Busy => "listener_busy",
+            Self::Unverified => "unverified",
+            Self::Violated => "violated",
+            Self::Late => "late",
+            Self::CommandNotRunnable => "command_not_runnable",
+            Self::CommandNotFound => "command_not_found",
+            Self::Interrupted => "interrupted",
+        }
     }
 }
 
@@ -44,16 +67,32 @@ pub(super) struct Failure {
     pub(super) status: Status,
     pub(super) message: String,
     next: Option<String>,
+    /// Of a command that we ran: its own exit status, in the place of ours.
+    exit: Option<u8>,
 }
 
 impl Failure {
     pub(super) fn new(status: Status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), next: None }
+        Self { status, message: message.into(), next: None, exit: None }
     }
 
     /// For what the product has told already.
     pub(super) fn silent(status: Status) -> Self {
         Self::new(status, "")
+    }
+
+    /// A command that we ran ended so, and has said why.
+    pub(super) fn of_command(exit: u8) -> Self {
+        Self { exit: Some(exit), ..Self::silent(Status::Failed) }
+    }
+
+    /// The number for a script.
+    pub(super) fn exit(&self) -> u8 {
+        self.exit.unwrap_or(self.status as u8)
+    }
+
+    pub(super) fn next(&self) -> Option<&str> {
+        self.next.as_deref()
     }
 
     /// What to try next.

@@ -36,6 +36,7 @@ use std::process::ExitCode;
 use clap::builder::{FalseyValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use tokio::runtime::{Builder, Runtime};
 
 use self::args::{Cli, Command, SecretsCommand};
 use self::failure::{Failure, Status};
@@ -51,7 +52,13 @@ pub fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let printer = Printer::new(cli.global.json);
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match cli.command {
+        // One thread does it all: threads that wake each other for every event cost more than they
+        // bring, and the app and the daemon on this machine need the other processors.
+        Command::Listen(_) => Builder::new_current_thread().enable_all().build(),
+        _ => Runtime::new(),
+    };
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return printer.failure(&Failure::unexpected(&error)),
     };
@@ -93,6 +100,7 @@ async fn run(cli: Cli, printer: Printer) -> Result<(), Failure> {
         Command::Audit(args) => audit::run(&args, printer).await,
         Command::Secrets(SecretsCommand::Rekey(args)) => secrets::rekey(&args, printer).await,
         Command::Demo(args) => demo::run(&args, printer).await,
+        Command::Listen(args) => listen::run(*args, &global, printer).await,
         Command::Webhooks(command) => webhooks::run(command, &global.client()?, printer).await,
         Command::Events(command) => events::run(command, &global.client()?, printer).await,
         Command::Deliveries(command) => deliveries::run(command, &global.client()?, printer).await,

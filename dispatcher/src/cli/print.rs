@@ -8,6 +8,9 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::json;
 
+mod flow;
+
+pub(super) use self::flow::{Broken, Flow};
 use super::failure::Failure;
 
 /// How to print: for people, or one JSON object a line.
@@ -78,16 +81,16 @@ impl Printer {
     /// What went wrong, in one line.
     pub(super) fn failure(self, failure: &Failure) -> ExitCode {
         if failure.message.is_empty() {
-            return failure.status.into();
+            return failure.exit().into();
         }
         if self.json {
-            let exit = failure.status as u8;
+            let exit = failure.exit();
             let error = json!({"error": {"message": failure.to_string(), "exit": exit}});
             self.talk(&error.to_string());
         } else {
             self.talk(&format!("error: {failure}"));
         }
-        failure.status.into()
+        failure.exit().into()
     }
 }
 

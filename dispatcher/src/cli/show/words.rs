@@ -9,7 +9,7 @@ use bluum_hooks_shared::time::Timestamp;
 const COLUMNS: usize = 80;
 
 /// A duration in its two largest units, rounded down: `42 ms`, `4 min 12 s`, `2 h`.
-pub(super) fn took(duration: Duration) -> String {
+pub(in crate::cli) fn took(duration: Duration) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
     let seconds = duration.as_secs();
     let Some(largest) = UNITS.iter().position(|(unit, _)| seconds >= *unit) else {
@@ -50,7 +50,7 @@ pub(in crate::cli) fn harmless(text: &str) -> String {
 }
 
 /// The first line that says something, no longer than fits on a line.
-pub(super) fn first_line(text: &str) -> Option<String> {
+pub(in crate::cli) fn first_line(text: &str) -> Option<String> {
     const LONGEST: usize = 60;
     let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
     let mut letters = line.chars();

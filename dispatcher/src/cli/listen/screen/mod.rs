@@ -3,8 +3,6 @@
 //! `state` is all that is known and shown, and knows no terminal: happenings and keys go in, lines
 //! and wishes come out. `terminal` owns the real one, `drive` connects both.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the connection to come calls it"))]
-
 mod body;
 mod detail;
 mod diff;

@@ -1,0 +1,158 @@
+//! `listen` on a bad network: nothing is lost, and nothing is forwarded twice.
+#![expect(clippy::unwrap_used, reason = "a helper of tests may stop the test")]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bluum_hooks_tests::daemon::Daemon;
+use bluum_hooks_tests::seed::{self, Chance};
+use bluum_hooks_tests::severable::Severable;
+use bluum_hooks_tests::sink::{Answer, Sink};
+use bluum_hooks_tests::terminal::{Developer, Listening};
+use bluum_hooks_tests::wait;
+use serde_json::json;
+
+/// Many times what a stream that is lost may take to be opened again.
+const LONG: Duration = Duration::from_mins(5);
+
+/// How many different events have come, and how many requests in all.
+fn came(app: &Sink) -> (usize, usize) {
+    app.look(|requests| {
+        let ids: BTreeSet<&[u8]> =
+            requests.iter().map(|request| request.headers["webhook-id"].as_bytes()).collect();
+        (ids.len(), requests.len())
+    })
+}
+
+async fn until_came(app: &Sink, count: usize, listening: &Listening) {
+    wait::until_within(LONG, &format!("{count} events"), async || match came(app) {
+        (events, _) if events >= count => Ok(()),
+        (events, requests) => {
+            let said = listening.stderr();
+            let last = said.lines().rev().take(5).collect::<Vec<_>>().join("\n");
+            Err(format!("{events} events in {requests} requests\n{last}"))
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn fifty_cuts_lose_nothing_and_repeat_nothing() {
+    const EVENTS: usize = 10_000;
+    const CUTS: usize = 50;
+    let daemon = Daemon::start();
+    let (developer, app) = (Developer::join(&daemon).await, Sink::always(200).await);
+    let proxy = Severable::before(daemon.base()).await;
+    let target = app.url("/");
+    let arguments = [&*target, "-j", "32", "--json"];
+    let listening = developer.listen_through(&proxy.base(), &arguments).ready().await;
+    developer.publish_many(EVENTS).await;
+    let seed = seed::from_environment();
+    println!("{}={seed}", seed::VARIABLE);
+    let mut chance = Chance::new(seed);
+    let mut place = || usize::try_from(chance.number(0..EVENTS as u64)).unwrap();
+    let mut places: Vec<usize> = (0..CUTS).map(|_| place()).collect();
+    places.sort_unstable();
+    for place in places {
+        until_came(&app, place, &listening).await;
+        proxy.cut();
+    }
+    until_came(&app, EVENTS, &listening).await;
+    assert_eq!(came(&app), (EVENTS, EVENTS), "each event is forwarded once");
+    let cuts = listening.records().iter().filter(|record| record["type"] == "disconnected").count();
+    assert!(cuts >= CUTS / 2, "{cuts} cuts were felt");
+    #[cfg(target_os = "linux")]
+    assert!(listening.peak_memory() < 128 << 20, "{} bytes", listening.peak_memory());
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_killed_and_comes_again_goes_on() {
+    let mut daemon = Daemon::start();
+    let (developer, app) = (Developer::join(&daemon).await, Sink::always(200).await);
+    let proxy = Severable::before(daemon.base()).await;
+    let target = app.url("/");
+    let listening = developer.listen_through(&proxy.base(), &[&target, "--json"]).ready().await;
+    developer.publish_many(500).await;
+    until_came(&app, 100, &listening).await;
+    daemon.restart();
+    proxy.lead_to(daemon.base());
+    until_came(&app, 500, &listening).await;
+    assert_eq!(came(&app), (500, 500));
+    let resumed = listening.record("resumed", |_| true).await;
+    assert_eq!(resumed["transport"], "sse");
+}
+
+#[tokio::test]
+async fn what_is_under_way_goes_on_without_the_dispatcher_and_is_told_later() {
+    let daemon = Daemon::start();
+    let developer = Developer::join(&daemon).await;
+    let app = Sink::start(|_| Answer::status(200).after(Duration::from_millis(700))).await;
+    let proxy = Severable::before(daemon.base()).await;
+    let target = app.url("/");
+    let listening = developer.listen_through(&proxy.base(), &[&target, "--json"]).ready().await;
+    developer.publish("ord_1").await;
+    app.until_count(1).await;
+    proxy.refuse();
+    listening.record("disconnected", |_| true).await;
+    listening.record("delivery", |record| record["status"] == 200).await;
+    assert!(!listening.is_ready(), "the file says so while it is offline");
+    proxy.heal();
+    listening.record("resumed", |_| true).await;
+    assert!(listening.is_ready());
+    developer.publish("ord_2").await;
+    until_came(&app, 2, &listening).await;
+    assert_eq!(came(&app), (2, 2), "the result was told, not made again");
+}
+
+#[tokio::test]
+async fn the_first_dial_may_fail() {
+    let daemon = Daemon::start();
+    let (developer, app) = (Developer::join(&daemon).await, Sink::always(200).await);
+    let proxy = Severable::before(daemon.base()).await;
+    proxy.refuse();
+    let target = app.url("/");
+    let arguments = [&*target, "--json", "--max-offline", "1m"];
+    let listening = developer.listen_through(&proxy.base(), &arguments).start();
+    wait::pause(Duration::from_millis(500)).await;
+    proxy.heal();
+    let ready = listening.record("ready", |_| true).await;
+    assert_eq!((&ready["listener"], &ready["targets"]), (&json!("dev"), &json!([target])));
+    developer.publish("ord_1").await;
+    app.until_count(1).await;
+}
+
+/// Stopped as a closed laptop is, for longer than a lease.
+#[tokio::test]
+async fn a_process_that_stood_still_forwards_nothing_twice() {
+    let daemon = Daemon::start();
+    let (developer, app) = (Developer::join(&daemon).await, Sink::always(200).await);
+    let target = app.url("/");
+    let listening = developer.listen(&[&target, "--json"]).ready().await;
+    developer.publish_many(200).await;
+    until_came(&app, 20, &listening).await;
+    listening.signal("STOP");
+    wait::pause(Duration::from_secs(60)).await;
+    listening.signal("CONT");
+    until_came(&app, 200, &listening).await;
+    assert_eq!(came(&app), (200, 200));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn memory_is_bounded() {
+    const EVENTS: usize = 20_000;
+    let daemon = Daemon::start();
+    let (developer, app) = (Developer::join(&daemon).await, Sink::always(200).await);
+    let listening = developer.listen(&[&app.url("/"), "-j", "32"]).ready().await;
+    developer.publish_many(EVENTS / 2).await;
+    until_came(&app, EVENTS / 2, &listening).await;
+    let half = listening.peak_memory();
+    developer.publish_many(EVENTS / 2).await;
+    wait::until_within(LONG, "all requests", async || {
+        let (_, requests) = came(&app);
+        if requests >= EVENTS { Ok(()) } else { Err(requests) }
+    })
+    .await;
+    let whole = listening.peak_memory();
+    assert!(whole < half + (8 << 20), "{half} bytes after half of it, {whole} after all");
+}
