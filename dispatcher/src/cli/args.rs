@@ -1,23 +1,26 @@
 //! Every command and flag, and the help that goes with it.
 
 use std::env;
-use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::failure::{Failure, Status};
+use super::failure::Failure;
+use super::profile::Login;
+use super::{login as session, profile};
 use crate::client::Client;
-use crate::config::{DEFAULT_LISTEN, Sources};
+use crate::config::Sources;
 
 mod database;
 mod limits;
+mod login;
 mod signatures;
 mod webhooks;
 
 pub(super) use self::database::{AuditArgs, KeyedDatabaseArgs, RekeyArgs, SecretsCommand};
 use self::limits::LimitArgs;
+pub(super) use self::login::LoginArgs;
 pub(super) use self::signatures::{SignArgs, VerifyArgs};
 pub(super) use self::webhooks::{ReplayArgs, WebhookSettings, WebhooksCommand};
 
@@ -54,46 +57,32 @@ pub(super) struct Global {
     /// Where the daemon is, for commands that talk to one [env: BLUUM_BASE_URL]
     #[arg(long, global = true, value_name = "URL")]
     base_url: Option<String>,
+    /// Whose settings: a table of the user's file, made by `login` [env: BLUUM_HOOKS_PROFILE]
+    #[arg(long, short, global = true, value_name = "NAME")]
+    profile: Option<String>,
+    /// Never ask; fail instead
+    #[arg(long, global = true, env = "BLUUM_HOOKS_NO_INPUT", hide_env_values = true)]
+    #[arg(value_parser = FalseyValueParser::new())]
+    pub(super) no_input: bool,
 }
 
 impl Global {
-    /// A client with the key pair of the environment. Never from an argument: others can read
-    /// these.
+    /// A client with the key pair of the environment, or of the profile. Never from an argument:
+    /// others can read these.
     pub(super) fn client(&self) -> Result<Client, Failure> {
-        let Login { key, secret, base, .. } = self.login()?;
-        Client::new(&base, &key, &secret).map_err(|error| match error.kind() {
-            ErrorKind::InvalidInput => Failure::new(Status::Usage, error.to_string()),
-            _ => Failure::unexpected(&error),
-        })
+        let Login { key, secret, base, .. } = self.sources()?.login()?;
+        session::connect(&base.value, &key.value, &secret)
     }
 
-    /// What a client is made of.
-    pub(super) fn login(&self) -> Result<Login, Failure> {
-        let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-        let credential = |name: &str| {
-            variable(name).ok_or_else(|| {
-                Failure::new(Status::Credentials, format!("{name} is not set"))
-                    .then("set it and its pair to what `bluum-hooks init` printed")
-            })
-        };
-        let key = credential("BLUUM_API_KEY")?;
-        let secret = credential("BLUUM_API_SECRET")?;
-        let (base, base_from) = match (&self.base_url, variable("BLUUM_BASE_URL")) {
-            (Some(base), _) => (base.clone(), "--base-url"),
-            (None, Some(base)) => (base, "BLUUM_BASE_URL"),
-            (None, None) => (format!("http://{DEFAULT_LISTEN}"), "the default"),
-        };
-        Ok(Login { key, secret, base, base_from })
+    /// What says whom to ask, and as whom.
+    pub(super) fn sources(&self) -> Result<profile::Sources, Failure> {
+        profile::Sources::read(self.base_url.as_deref(), self.profile.as_deref())
     }
-}
 
-/// Who asks, and whom.
-pub(super) struct Login {
-    pub(super) key: String,
-    secret: String,
-    pub(super) base: String,
-    /// Who said so.
-    pub(super) base_from: &'static str,
+    /// The same with a profile that need not be there yet.
+    pub(super) fn sources_for_login(&self) -> Result<profile::Sources, Failure> {
+        profile::Sources::for_login(self.base_url.as_deref(), self.profile.as_deref())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -134,7 +123,11 @@ pub(super) enum Command {
     Verify(VerifyArgs),
     /// Sign a body: print the three headers that come with it
     Sign(SignArgs),
-    /// Show which key asks, whom it acts for, and where it asks
+    /// Keep a key pair in a profile, once the daemon has accepted it
+    Login(LoginArgs),
+    /// Forget the key pair of a profile
+    Logout,
+    /// Show which key asks, whom it acts for, where it asks, and who said so
     Whoami,
     /// Manage API keys (operators)
     #[command(subcommand, visible_alias = "key")]

@@ -126,7 +126,9 @@ impl From<ClientError> for Failure {
             ClientError::Refused { status, detail } => {
                 let failure = Self::new(refusal(status), format!("{message} ({})", detail.code));
                 match status {
-                    401 => failure.then("check BLUUM_API_KEY and BLUUM_API_SECRET"),
+                    401 => failure.then(
+                        "check BLUUM_API_KEY and BLUUM_API_SECRET, or run `bluum-hooks login` again",
+                    ),
                     _ => failure,
                 }
             }

@@ -13,7 +13,9 @@ mod follow;
 mod init;
 mod journey;
 mod keys;
+mod login;
 mod print;
+mod profile;
 mod query;
 mod replays;
 mod secrets;
@@ -94,6 +96,8 @@ async fn run(cli: Cli, printer: Printer) -> Result<(), Failure> {
         Command::Events(command) => events::run(command, &global.client()?, printer).await,
         Command::Deliveries(command) => deliveries::run(command, &global.client()?, printer).await,
         Command::Show { id, why } => show::run(&id, why, &global.client()?, printer).await,
+        Command::Login(args) => login::run(args, &global, printer).await,
+        Command::Logout => login::out(&global, printer),
         Command::Whoami => whoami::run(&global, printer).await,
         Command::Completions { shell } => completions::script(shell, printer),
         Command::Man { folder } => completions::man(&folder, printer),
