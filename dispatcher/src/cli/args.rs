@@ -15,12 +15,14 @@ use crate::config::Sources;
 mod database;
 mod limits;
 mod login;
+mod replay;
 mod signatures;
 mod webhooks;
 
 pub(super) use self::database::{AuditArgs, KeyedDatabaseArgs, RekeyArgs, SecretsCommand};
 use self::limits::LimitArgs;
 pub(super) use self::login::LoginArgs;
+pub(super) use self::replay::ReplayEventsArgs;
 pub(super) use self::signatures::{SignArgs, VerifyArgs};
 pub(super) use self::webhooks::{ReplayArgs, WebhookSettings, WebhooksCommand};
 
@@ -32,6 +34,7 @@ const EXIT_STATUS: &str = "Exit status:
   4  no such event, webhook, delivery
   5  the daemon does not answer
   7  the signature does not verify
+  8  a delivery that was waited for was not answered with 2xx
   9  the audit found a promise that is not kept
 
 Start here:  bluum-hooks demo";
@@ -107,6 +110,8 @@ pub(super) enum Command {
     /// See what became of deliveries, and replay them
     #[command(subcommand, visible_alias = "delivery")]
     Deliveries(DeliveriesCommand),
+    /// Deliver past events again, to this machine's listener, a webhook or a local server
+    Replay(ReplayEventsArgs),
     /// Show an event or a delivery, and why it did not arrive
     #[command(after_help = "Examples:
   bluum-hooks show evt_…

@@ -26,6 +26,8 @@ pub(super) enum Status {
     Unreachable = 5,
     /// A signature that does not verify.
     Unverified = 7,
+    /// A delivery that was waited for was not answered with 2xx.
+    Undelivered = 8,
     /// The audit found a promise that is not kept.
     Violated = 9,
 }

@@ -13,10 +13,12 @@ mod follow;
 mod init;
 mod journey;
 mod keys;
+mod line;
 mod login;
 mod print;
 mod profile;
 mod query;
+mod replay;
 mod replays;
 mod secrets;
 mod serve;
@@ -27,6 +29,7 @@ mod spacing;
 mod tenants;
 mod verify;
 mod webhooks;
+mod which;
 mod whoami;
 
 use std::env;
@@ -95,6 +98,7 @@ async fn run(cli: Cli, printer: Printer) -> Result<(), Failure> {
         Command::Webhooks(command) => webhooks::run(command, &global.client()?, printer).await,
         Command::Events(command) => events::run(command, &global.client()?, printer).await,
         Command::Deliveries(command) => deliveries::run(command, &global.client()?, printer).await,
+        Command::Replay(args) => replay::run(args, &global, printer).await,
         Command::Show { id, why } => show::run(&id, why, &global.client()?, printer).await,
         Command::Login(args) => login::run(args, &global, printer).await,
         Command::Logout => login::out(&global, printer),

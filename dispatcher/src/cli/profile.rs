@@ -121,6 +121,13 @@ impl Sources {
             .unwrap_or_else(|| Setting::new(user_at_host(), "the default"))
     }
 
+    /// Where the app finds the signing secret, as `--secret` takes it.
+    pub(super) fn app_secret(&self) -> String {
+        let project =
+            self.project.as_ref().and_then(|project| project.listen.secret_env.as_deref());
+        format!("env:{}", project.unwrap_or("BLUUM_WEBHOOK_SECRET"))
+    }
+
     /// Key and secret are a pair: both come from the same place.
     pub(super) fn login(&self) -> Result<Login, Failure> {
         let missing = |name: &str, why: &str| {

@@ -35,7 +35,7 @@ pub(super) fn when(at: Timestamp, now: Timestamp) -> String {
 }
 
 /// Text that cannot move a cursor, change a colour or turn its own direction.
-pub(super) fn harmless(text: &str) -> String {
+pub(in crate::cli) fn harmless(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         let turns = matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -50,7 +50,7 @@ pub(super) fn harmless(text: &str) -> String {
 }
 
 /// The first line that says something, no longer than fits on a line.
-pub(super) fn first_line(text: &str) -> Option<String> {
+pub(in crate::cli) fn first_line(text: &str) -> Option<String> {
     const LONGEST: usize = 60;
     let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
     let mut letters = line.chars();
