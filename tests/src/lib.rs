@@ -24,6 +24,7 @@ pub mod partner;
 pub mod seed;
 pub mod sim;
 pub mod sink;
+pub mod snapshot;
 pub mod socket;
 pub mod sse;
 pub mod tidy;

@@ -3,8 +3,10 @@
 use std::env;
 use std::path::PathBuf;
 
+use bluum_hooks_shared::catalogue::CATALOGUE;
 use clap::builder::FalseyValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::{ArgValueCandidates, CompletionCandidate};
 
 use super::failure::Failure;
 use super::profile::Login;
@@ -17,6 +19,7 @@ mod limits;
 mod login;
 mod replay;
 mod signatures;
+mod tail;
 mod webhooks;
 
 pub(super) use self::database::{AuditArgs, KeyedDatabaseArgs, RekeyArgs, SecretsCommand};
@@ -24,6 +27,7 @@ use self::limits::LimitArgs;
 pub(super) use self::login::LoginArgs;
 pub(super) use self::replay::ReplayEventsArgs;
 pub(super) use self::signatures::{SignArgs, VerifyArgs};
+pub(super) use self::tail::{DoctorArgs, TailArgs};
 pub(super) use self::webhooks::{ReplayArgs, WebhookSettings, WebhooksCommand};
 
 const EXIT_STATUS: &str = "Exit status:
@@ -39,6 +43,30 @@ const EXIT_STATUS: &str = "Exit status:
 
 Start here:  bluum-hooks demo";
 
+/// How the help of a command is laid out: examples above options, for these are read first.
+const EXAMPLES_FIRST: &str =
+    "{about-with-newline}\n{usage-heading} {usage}{after-help}\n\n{all-args}";
+
+/// The whole command line.
+pub(super) fn definition() -> clap::Command {
+    Cli::command().mut_subcommands(laid_out)
+}
+
+fn laid_out(command: clap::Command) -> clap::Command {
+    // What `verify` calls an event is a request that was received.
+    let takes_types = command.get_name() != "verify";
+    let command = command.help_template(EXAMPLES_FIRST).mut_subcommands(laid_out);
+    command.mut_args(|arg| match arg.get_id().as_str() {
+        "event" | "events" if takes_types => arg.add(ArgValueCandidates::new(event_types)),
+        _ => arg,
+    })
+}
+
+fn event_types() -> Vec<CompletionCandidate> {
+    let known = CATALOGUE.iter();
+    known.map(|known| CompletionCandidate::new(known.name)).collect()
+}
+
 /// Delivers the events of a brokerage API to the partners who build on it
 #[derive(Debug, Parser)]
 #[command(name = "bluum-hooks", version, max_term_width = 100)]
@@ -53,14 +81,14 @@ pub(super) struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
-    /// One JSON object per line on stdout, nothing else there
+    /// JSON on stdout, an object a line, and nothing else
     #[arg(long, global = true, env = "BLUUM_HOOKS_JSON", value_parser = FalseyValueParser::new())]
     #[arg(hide_env_values = true)]
     pub(super) json: bool,
     /// Where the daemon is, for commands that talk to one [env: BLUUM_BASE_URL]
     #[arg(long, global = true, value_name = "URL")]
     base_url: Option<String>,
-    /// Whose settings: a table of the user's file, made by `login` [env: BLUUM_HOOKS_PROFILE]
+    /// Which profile of the user's file [env: BLUUM_HOOKS_PROFILE]
     #[arg(long, short, global = true, value_name = "NAME")]
     profile: Option<String>,
     /// Never ask; fail instead
@@ -112,13 +140,16 @@ pub(super) enum Command {
     Deliveries(DeliveriesCommand),
     /// Deliver past events again, to this machine's listener, a webhook or a local server
     Replay(ReplayEventsArgs),
+    /// Follow attempts and their outcome, of all webhooks
+    Tail(TailArgs),
     /// Show an event or a delivery, and why it did not arrive
     #[command(after_help = "Examples:
+  bluum-hooks show last             the newest event
   bluum-hooks show evt_…
   bluum-hooks show evt_… --why      each attempt, what is wrong, what happens next
   bluum-hooks show dlv_… --why")]
     Show {
-        /// The event, evt_…, or one of its deliveries, dlv_…
+        /// The event, evt_…, or one of its deliveries, dlv_…, or last
         id: String,
         /// Tell every attempt, why it stands where it stands, and what happens next
         #[arg(long)]
@@ -128,6 +159,8 @@ pub(super) enum Command {
     Verify(VerifyArgs),
     /// Sign a body: print the three headers that come with it
     Sign(SignArgs),
+    /// Check settings, daemon, clock, stream, target and secret, and say what to do
+    Doctor(DoctorArgs),
     /// Keep a key pair in a profile, once the daemon has accepted it
     Login(LoginArgs),
     /// Forget the key pair of a profile
@@ -391,12 +424,10 @@ pub(super) enum TenantsCommand {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_definitions_are_sound() {
-        Cli::command().debug_assert();
+        definition().debug_assert();
     }
 }

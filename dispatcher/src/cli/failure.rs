@@ -62,6 +62,11 @@ impl Failure {
         Self { next: Some(next.into()), ..self }
     }
 
+    /// What was said to try next.
+    pub(super) fn next(&self) -> Option<&str> {
+        self.next.as_deref()
+    }
+
     pub(super) fn unexpected(error: &(dyn Error + 'static)) -> Self {
         Self::new(Status::Failed, Chain(error).to_string())
     }

@@ -7,6 +7,7 @@ mod completions;
 mod daemon;
 mod deliveries;
 mod demo;
+mod doctor;
 mod events;
 mod failure;
 mod follow;
@@ -15,6 +16,7 @@ mod journey;
 mod keys;
 mod line;
 mod login;
+mod newest;
 mod print;
 mod profile;
 mod query;
@@ -26,6 +28,7 @@ mod show;
 mod sign;
 mod signed;
 mod spacing;
+mod tail;
 mod tenants;
 mod verify;
 mod webhooks;
@@ -33,11 +36,12 @@ mod which;
 mod whoami;
 
 use std::env;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::builder::{FalseyValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
 use self::args::{Cli, Command, SecretsCommand};
 use self::failure::{Failure, Status};
@@ -45,7 +49,10 @@ use self::print::Printer;
 
 /// Reads the arguments, runs the command, and turns what went wrong into a line and a status.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    if completions::asked_for() {
+        return ExitCode::SUCCESS;
+    }
+    let cli = match parsed(env::args_os()) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && asks_for_json() => {
             return Printer::new(true).failure(&misused(&error));
@@ -61,6 +68,12 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => printer.failure(&failure),
     }
+}
+
+fn parsed(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut definition = args::definition();
+    let mut matches = definition.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut definition))
 }
 
 /// Whether arguments that cannot be parsed ask for JSON all the same.
@@ -99,6 +112,8 @@ async fn run(cli: Cli, printer: Printer) -> Result<(), Failure> {
         Command::Events(command) => events::run(command, &global.client()?, printer).await,
         Command::Deliveries(command) => deliveries::run(command, &global.client()?, printer).await,
         Command::Replay(args) => replay::run(args, &global, printer).await,
+        Command::Tail(args) => tail::run(args, &global.client()?, printer).await,
+        Command::Doctor(args) => doctor::run(args, &global, printer).await,
         Command::Show { id, why } => show::run(&id, why, &global.client()?, printer).await,
         Command::Login(args) => login::run(args, &global, printer).await,
         Command::Logout => login::out(&global, printer),
@@ -123,7 +138,8 @@ mod tests {
             (vec!["keys", "create"], "required arguments were not provided: --role <ROLE>; try"),
             (vec!["webhooks"], "a command is missing; try '--help'"),
         ] {
-            let error = Cli::try_parse_from([vec!["bluum-hooks"], arguments].concat()).unwrap_err();
+            let arguments = [vec!["bluum-hooks"], arguments].concat();
+            let error = parsed(arguments.into_iter().map(OsString::from)).unwrap_err();
             let line = misused(&error).to_string();
             assert!(line.contains(words) && !line.contains('\n'), "{line}");
         }

@@ -7,8 +7,7 @@ use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
 use super::args::ListArgs;
-use super::failure::Failure;
-use crate::client::Client;
+use crate::client::{Client, ClientError};
 
 /// The path of one object. Whatever was typed stays one segment.
 pub(super) fn item(collection: &str, id: &str) -> String {
@@ -37,9 +36,8 @@ pub(super) async fn one<T: DeserializeOwned>(
     client: &Client,
     collection: &str,
     id: &str,
-) -> Result<T, Failure> {
-    let answer = client.get(&item(collection, id)).await?;
-    Ok(client.read(&answer)?)
+) -> Result<T, ClientError> {
+    client.read(&client.get(&item(collection, id)).await?)
 }
 
 /// All items of a list, page by page.
@@ -47,7 +45,7 @@ pub(super) async fn all<T: DeserializeOwned + Identified>(
     collection: &str,
     filters: &[(&str, Option<&str>)],
     client: &Client,
-) -> Result<Vec<T>, Failure> {
+) -> Result<Vec<T>, ClientError> {
     let mut all: Vec<T> = Vec::new();
     loop {
         let page = ListArgs { limit: Some(MAX_LIMIT), starting_after: all.last().map(T::id) };

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use self::explain::{Absent, Explanation};
 use super::failure::{Failure, Status};
 use super::print::Printer;
-use super::{events, query};
+use super::{events, newest, query};
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
 
@@ -79,13 +79,23 @@ pub(super) async fn run(
     client: &Client,
     printer: Printer,
 ) -> Result<(), Failure> {
+    let newest = match id {
+        "last" => Some(newest::event(client).await?.ok_or_else(|| {
+            Failure::new(Status::NotFound, "there is no event yet")
+                .then("publish one: `bluum-hooks events publish order.filled`")
+        })?),
+        _ => None,
+    };
+    let id = newest.as_deref().unwrap_or(id);
     let one = if id.starts_with(DeliveryId::PREFIX) {
         Some(query::one::<Delivery>(client, "/v1/deliveries", id).await?)
     } else if id.starts_with(EventId::PREFIX) {
         None
     } else {
         let message = format!("'{}' is no event and no delivery", words::harmless(id));
-        return Err(Failure::new(Status::Usage, message).then("give an id, evt_… or dlv_…"));
+        return Err(
+            Failure::new(Status::Usage, message).then("give an id, evt_… or dlv_…, or last")
+        );
     };
     let event = one.as_ref().map_or_else(|| id.to_owned(), |one| one.event_id.to_string());
     let answer = client.get(&query::item("/v1/events", &event)).await;
@@ -93,7 +103,7 @@ pub(super) async fn run(
     let webhooks = query::all("/v1/webhooks", &[("for_event", Some(&*event))], client).await?;
     let deliveries = match one {
         Some(delivery) => vec![delivery],
-        None => deliveries(&event, why, client).await?,
+        None => deliveries(&event, client).await?,
     };
     let mut seen = Seen {
         event: events::read(&answer)?,
@@ -145,11 +155,11 @@ async fn faults(client: &Client) -> Vec<Fault> {
     ready.map_or_else(|_| Vec::new(), |ready| ready.faults)
 }
 
-/// The deliveries of an event, with their attempts where these are to be explained.
-async fn deliveries(event: &str, why: bool, client: &Client) -> Result<Vec<Delivery>, Failure> {
+/// The deliveries of an event, with their attempts.
+async fn deliveries(event: &str, client: &Client) -> Result<Vec<Delivery>, Failure> {
     let path = format!("{}/deliveries", query::item("/v1/events", event));
     let mut deliveries: Vec<Delivery> = query::all(&path, &[], client).await?;
-    for delivery in deliveries.iter_mut().filter(|_| why) {
+    for delivery in &mut deliveries {
         *delivery = query::one(client, "/v1/deliveries", &delivery.id.to_string()).await?;
     }
     Ok(deliveries)

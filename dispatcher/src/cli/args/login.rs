@@ -13,7 +13,7 @@ Exit status: 0 kept, 2 nothing to read, 3 the daemon refuses the pair, 5 it does
 pub(in crate::cli) struct LoginArgs {
     /// The key's id, apk_… [default: asked for, or the first line of stdin]
     pub(in crate::cli) key: Option<String>,
-    /// Read the secret from stdin, also at a terminal; the line after the key, if KEY is not given
+    /// Read the secret from stdin, also at a terminal
     #[arg(long)]
     pub(in crate::cli) with_secret: bool,
     /// Keep the secret in the file of the profile, not in the keyring

@@ -20,7 +20,7 @@ pub(in crate::cli) struct ReplayEventsArgs {
     /// evt_…, dlv_…, last, last-failed, or @FILE of saved events
     #[arg(required_unless_present_any = ["failed", "events", "since"])]
     pub(in crate::cli) what: Vec<String>,
-    /// `listener`, a webhook wh_…, or a local server: PORT, PORT/PATH, URL [default: listener]
+    /// `listener`, wh_…, or a local PORT, PORT/PATH or URL [default: listener]
     #[arg(long, value_name = "WHERE")]
     pub(in crate::cli) to: Option<String>,
     /// Which listener [default: user@host] [env: BLUUM_HOOKS_LISTENER]
@@ -41,7 +41,7 @@ pub(in crate::cli) struct ReplayEventsArgs {
     /// Bytes, headers and old signature as they were; from @FILE, to a local server
     #[arg(long)]
     pub(in crate::cli) exact: bool,
-    /// Where the secret is, for a local server: env:VAR, file:PATH [default: env:BLUUM_WEBHOOK_SECRET]
+    /// Signs for a local server: env:VAR, file:PATH [default: env:BLUUM_WEBHOOK_SECRET]
     #[arg(long, value_name = "FROM")]
     pub(in crate::cli) secret: Option<String>,
     /// At most so many a second

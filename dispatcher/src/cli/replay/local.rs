@@ -23,7 +23,7 @@ use crate::cli::failure::{Failure, Status};
 use crate::cli::line::{Lines, Outcome};
 use crate::cli::print::Printer;
 use crate::cli::signed::{self, Received};
-use crate::cli::{events, query};
+use crate::cli::{events, newest, query};
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
 use crate::telemetry::Chain;
@@ -215,7 +215,7 @@ async fn choose(
 
 async fn named(what: &str, client: &Client) -> Result<String, Failure> {
     let found = match what {
-        "last" => select::newest_event(client).await?,
+        "last" => newest::event(client).await?,
         "last-failed" => select::newest_failed_event(client).await?,
         _ if what.starts_with("evt_") => Some(what.to_owned()),
         _ if what.starts_with("dlv_") => {

@@ -1,25 +1,12 @@
 //! Which events and deliveries are meant, found by asking the API.
 
-use std::time::Duration;
-
-use bluum_hooks_shared::api::{Delivery, DeliveryStatus, List, MAX_LIMIT, Webhook};
-use bluum_hooks_shared::time::Timestamp;
-use serde_json::value::RawValue;
+use bluum_hooks_shared::api::{Delivery, DeliveryStatus, List, Webhook};
 
 use super::Wanted;
 use crate::cli::args::ListArgs;
 use crate::cli::failure::{Failure, Status};
-use crate::cli::{events, query};
+use crate::cli::{newest, query};
 use crate::client::Client;
-use crate::clock::{Clock, SystemClock};
-
-/// How far back the newest event is looked for, step by step.
-const STEPS: [Duration; 4] = [
-    Duration::from_mins(1),
-    Duration::from_hours(1),
-    Duration::from_hours(24),
-    Duration::from_hours(24 * 365 * 100),
-];
 
 impl Wanted {
     /// The deliveries of a webhook that are meant by filters alone, oldest first.
@@ -58,7 +45,7 @@ impl Wanted {
         let filters = [("since", since.as_deref()), ("until", until.as_deref())];
         let (mut found, mut after) = (Vec::new(), None);
         loop {
-            let (events, more) = page(after, &filters, client).await?;
+            let (events, more) = newest::page(after, &filters, client).await?;
             after = events.last().map(|(id, _)| id.clone());
             let wanted = events.into_iter().filter(|(_, name)| self.types.has(name));
             found.extend(wanted.map(|(id, _)| id));
@@ -75,7 +62,7 @@ fn has_failed(delivery: &Delivery) -> bool {
 }
 
 /// The newest delivery of a webhook; or the newest that failed.
-pub(super) async fn newest(
+pub(super) async fn newest_delivery(
     webhook: &Webhook,
     failed: bool,
     client: &Client,
@@ -92,78 +79,10 @@ pub(super) async fn newest(
 pub(super) async fn newest_failed_event(client: &Client) -> Result<Option<String>, Failure> {
     let mut newest_one: Option<Delivery> = None;
     for webhook in query::all::<Webhook>("/v1/webhooks", &[], client).await? {
-        let found = newest(&webhook, true, client).await?;
+        let found = newest_delivery(&webhook, true, client).await?;
         newest_one = newest_one.into_iter().chain(found).max_by_key(|found| found.event_id);
     }
     Ok(newest_one.map(|delivery| delivery.event_id.to_string()))
-}
-
-/// The newest event of all. The list begins with the oldest, so the time of the newest is closed
-/// in on.
-pub(in crate::cli) async fn newest_event(client: &Client) -> Result<Option<String>, Failure> {
-    // Somebody's clock may be ahead of ours.
-    let now = SystemClock::new().now().plus(Duration::from_hours(1));
-    let mut nothing_from = now;
-    for step in STEPS {
-        let mut from = now.minus(Duration::from_hours(1) + step);
-        loop {
-            let at = from.to_string();
-            let (events, more) = page(None, &[("since", Some(&at))], client).await?;
-            match (events.last(), more) {
-                (Some((id, _)), false) => return Ok(Some(id.clone())),
-                (None, _) => nothing_from = from,
-                (Some((id, _)), true) if nothing_from.since(from) < Duration::from_millis(2) => {
-                    return last_after(id.clone(), client).await.map(Some);
-                }
-                (Some(_), true) => {
-                    // There is more than a page from here on: look at the younger half.
-                    let younger = halfway(from, nothing_from);
-                    if page(None, &[("since", Some(&younger.to_string()))], client)
-                        .await?
-                        .0
-                        .is_empty()
-                    {
-                        nothing_from = younger;
-                    } else {
-                        from = younger;
-                    }
-                    continue;
-                }
-            }
-            break;
-        }
-    }
-    Ok(None)
-}
-
-fn halfway(from: Timestamp, to: Timestamp) -> Timestamp {
-    from.plus(to.since(from) / 2)
-}
-
-async fn last_after(mut last: String, client: &Client) -> Result<String, Failure> {
-    loop {
-        let (events, more) = page(Some(last.clone()), &[], client).await?;
-        last = events.last().map_or(last, |(id, _)| id.clone());
-        if !more {
-            return Ok(last);
-        }
-    }
-}
-
-/// Ids and types of a page of events, and whether there are more.
-async fn page(
-    starting_after: Option<String>,
-    filters: &[(&str, Option<&str>)],
-    client: &Client,
-) -> Result<(Vec<(String, String)>, bool), Failure> {
-    let whole = ListArgs { limit: Some(MAX_LIMIT), starting_after };
-    let answer = client.get(&query::path("/v1/events", &whole, filters)).await?;
-    let page: List<Box<RawValue>> = client.read(&answer)?;
-    let events = page.data.iter().map(|event| {
-        let event = events::read(event.get().as_bytes())?;
-        Ok((event.id, event.name))
-    });
-    Ok((events.collect::<Result<_, Failure>>()?, page.has_more))
 }
 
 /// What is neither an id nor a word that is known.

@@ -29,7 +29,7 @@ pub(super) async fn of_listener(name: &str, client: &Client) -> Result<Webhook, 
 }
 
 pub(super) async fn find(id: &str, client: &Client) -> Result<Webhook, Failure> {
-    query::one(client, "/v1/webhooks", id).await
+    Ok(query::one(client, "/v1/webhooks", id).await?)
 }
 
 pub(super) async fn replay(
@@ -95,7 +95,7 @@ async fn named(
     let events = match what {
         "last" | "last-failed" => {
             let failed = what == "last-failed";
-            let newest = select::newest(to, failed, client).await?;
+            let newest = select::newest_delivery(to, failed, client).await?;
             let which = if failed { "failed delivery" } else { "delivery" };
             let none = || nothing(&format!("as {} has no {which}", to.id));
             return Ok(vec![newest.ok_or_else(none)?]);
