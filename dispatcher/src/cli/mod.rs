@@ -22,6 +22,7 @@ mod profile;
 mod query;
 mod replay;
 mod replays;
+mod saved;
 mod secrets;
 mod serve;
 mod show;

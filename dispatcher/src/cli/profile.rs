@@ -10,7 +10,7 @@ use std::path::Path;
 use serde::Serialize;
 
 pub(super) use self::project::Project;
-pub(super) use self::user::Place;
+pub(super) use self::user::{Place, state};
 use super::failure::{Failure, Status};
 use crate::config::DEFAULT_LISTEN;
 

@@ -31,17 +31,28 @@ impl fmt::Display for Place {
     }
 }
 
+/// Where this program keeps what it remembers: `$XDG_STATE_HOME` or `~/.local/state`, and
+/// `%LOCALAPPDATA%` on Windows.
+pub(in crate::cli) fn state() -> PathBuf {
+    folder("LOCALAPPDATA", "XDG_STATE_HOME", ".local/state")
+}
+
+/// A folder of the user's, by the custom of the system.
+fn folder(windows: &str, xdg: &str, below_home: &str) -> PathBuf {
+    let path = |name: &str| variable(name).map(PathBuf::from);
+    let folder = match cfg!(windows) {
+        true => path(windows),
+        false => path(xdg)
+            .filter(|folder| folder.is_absolute())
+            .or_else(|| Some(path("HOME")?.join(below_home))),
+    };
+    folder.unwrap_or_default().join("bluum-hooks")
+}
+
 impl Place {
     /// `$XDG_CONFIG_HOME` or `~/.config`, also on macOS; `%APPDATA%` on Windows.
     pub(super) fn of_user() -> Self {
-        let below = |name: &str, folder: &str| Some(PathBuf::from(variable(name)?).join(folder));
-        let folder = match cfg!(windows) {
-            true => below("APPDATA", ""),
-            false => below("XDG_CONFIG_HOME", "")
-                .filter(|folder| folder.is_absolute())
-                .or_else(|| below("HOME", ".config")),
-        };
-        Self(folder.unwrap_or_default().join("bluum-hooks").join("config.toml"))
+        Self(folder("APPDATA", "XDG_CONFIG_HOME", ".config").join("config.toml"))
     }
 
     pub(super) fn names(&self) -> Result<Vec<String>, Failure> {
