@@ -8,6 +8,7 @@ use tracing::error;
 use crate::bell::{Arrivals, Bell};
 use crate::clock::Clock;
 use crate::faults::{Fault, Faults};
+use crate::listeners::Listeners;
 use crate::metrics::Metrics;
 use crate::random::Random;
 use crate::shutdown::Shutdown;
@@ -22,6 +23,7 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     pub slots: Slots,
+    pub listeners: Listeners,
     pub faults: Faults,
     pub metrics: Metrics,
     /// Heard by the claimer.
@@ -79,17 +81,20 @@ impl Context {
         slots: usize,
     ) -> Self {
         let bell = Bell::default();
+        let slots = Slots::new(slots, bell.clone());
+        let shutdown = Shutdown::default();
         Self {
+            listeners: Listeners::new(slots.clone(), Arc::clone(&clock), shutdown.clone()),
             store,
             clock,
             random,
-            slots: Slots::new(slots, bell.clone()),
+            slots,
             faults: Faults::default(),
             metrics: Metrics::default(),
             bell,
             replays: Bell::default(),
             arrivals: Arrivals::default(),
-            shutdown: Shutdown::default(),
+            shutdown,
         }
     }
 }

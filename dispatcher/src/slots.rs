@@ -35,6 +35,8 @@ struct Taken {
     /// The webhook that was last given slots for what waited in the database.
     last_served: i64,
     of_webhook: HashMap<i64, Lane>,
+    /// How many those may take that have no number of their own: who is not in here, none.
+    windows: HashMap<i64, usize>,
     /// How many must be free for a webhook that has not got its share.
     scarce: Option<usize>,
 }
@@ -110,6 +112,17 @@ impl Slots {
         std::iter::repeat_with(slot).take(count).collect()
     }
 
+    /// How many slots a webhook without a number of its own (0) may take from now on.
+    pub fn set_window(&self, webhook: i64, window: usize) {
+        let mut taken = self.shared.lock();
+        match window {
+            0 => taken.windows.remove(&webhook),
+            _ => taken.windows.insert(webhook, window),
+        };
+        drop(taken);
+        self.shared.bell.ring();
+    }
+
     /// Says whether deliveries of this webhook wait for a slot in the database.
     pub fn set_backlog(&self, webhook: i64, backlog: bool) {
         self.shared.lock().of_webhook.entry(webhook).or_default().backlog = backlog;
@@ -121,7 +134,7 @@ impl Slots {
         let taken = self.shared.lock();
         let Some(lane) = taken.of_webhook.get(&webhook) else { return true };
         let awaited = lane.backlog || taken.scarce.is_some();
-        !awaited && lane.taken <= lane.pace.width(max_in_flight)
+        !awaited && lane.taken <= taken.width(webhook, lane, max_in_flight)
     }
 
     /// Learns from an attempt that began then and ended now.
@@ -180,12 +193,23 @@ impl Slots {
     }
 }
 
+impl Taken {
+    /// How many this webhook may have in all.
+    fn width(&self, webhook: i64, lane: &Lane, max_in_flight: usize) -> usize {
+        match max_in_flight {
+            0 => self.windows.get(&webhook).copied().unwrap_or(0),
+            own => lane.pace.width(own),
+        }
+    }
+}
+
 impl Shared {
     /// How many more this webhook may take.
     fn room(&self, taken: &mut Taken, webhook: i64, max_in_flight: usize) -> usize {
         let free = self.total.saturating_sub(taken.total);
-        let lane = taken.of_webhook.entry(webhook).or_default();
-        let own = lane.pace.width(max_in_flight).saturating_sub(lane.taken);
+        taken.of_webhook.entry(webhook).or_default();
+        let lane = &taken.of_webhook[&webhook];
+        let own = taken.width(webhook, lane, max_in_flight).saturating_sub(lane.taken);
         let common = free.saturating_sub(self.total / 4);
         let room = common.max(usize::from(free > 0 && lane.taken == 0));
         if room < own {

@@ -91,7 +91,9 @@ CREATE TABLE deliveries (
     due_at       INTEGER,
     finished_at  INTEGER,
     reason       TEXT
-        CHECK (reason IN ('exhausted', 'gone', 'disabled', 'deleted', 'crashes_worker')),
+        CHECK (reason IN (
+            'exhausted', 'gone', 'disabled', 'deleted', 'crashes_worker', 'skipped', 'expired'
+        )),
     claim        INTEGER NOT NULL CHECK (claim >= 0),
     lost_claims  INTEGER NOT NULL CHECK (lost_claims BETWEEN 0 AND claim),
     attempts     INTEGER NOT NULL CHECK (attempts BETWEEN 0 AND claim),

@@ -10,9 +10,11 @@ use crate::id::{KeyId, TenantId, WebhookId};
 use crate::time::Timestamp;
 
 mod delivery;
+mod listener;
 mod replay;
 
 pub use delivery::{Attempt, AttemptOutcome, Delivery, DeliveryStatus};
+pub use listener::{Holder, Listener, ResultsTaken, Sought};
 pub use replay::{Replay, ReplayStatus};
 
 /// Most items on one page, and how many there are if `limit` is not given.

@@ -20,6 +20,7 @@ pub mod crash;
 pub mod crowd;
 pub mod daemon;
 pub mod hostile;
+pub mod listening;
 pub mod partner;
 pub mod seed;
 pub mod sim;

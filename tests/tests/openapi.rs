@@ -36,6 +36,12 @@ const CONTRACT: &[&str] = &[
     "GET /v1/webhooks/{id}/replays",
     "GET /v1/replays/{id}",
     "DELETE /v1/replays/{id}",
+    "PUT /v1/listeners/{name}",
+    "GET /v1/listeners/{name}",
+    "DELETE /v1/listeners/{name}",
+    "GET /v1/listeners/{name}/stream",
+    "POST /v1/listeners/{name}/results",
+    "POST /v1/listeners/{name}/seek",
     "POST /v1/tenants",
     "GET /v1/tenants",
     "GET /v1/tenants/{id}",
@@ -91,9 +97,10 @@ impl Document {
         });
         let mut operations: Vec<_> = operations.collect();
         operations.sort_by_key(|operation| match operation.method {
-            Method::POST => 0,
-            Method::DELETE => 2,
-            _ => 1,
+            Method::PUT => 0,
+            Method::POST => 1,
+            Method::DELETE => 3,
+            _ => 2,
         });
         operations
     }
@@ -167,7 +174,7 @@ impl Operation<'_> {
         let id = ids.iter().find(|(prefix, _)| self.path.starts_with(prefix));
         let path = match self.path.contains("{id}") {
             true => self.path.replace("{id}", &id.expect("a thing to ask for").1),
-            false => self.path.to_owned(),
+            false => self.path.replace("{name}", "ana@laptop"),
         };
         let mut call = Call::new(self.method.clone(), path);
         let example = &self.said["requestBody"]["content"]["application/json"]["example"];

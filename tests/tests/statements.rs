@@ -11,12 +11,14 @@ use bluum_hooks_tests::conformance::world::{self, START};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
-/// What may be read whole: the parameters, the lanes already found, and the tables that are small
-/// or emptied at once.
-const SCANS: [&str; 11] = [
+/// What may be read whole: the parameters, the lanes already found, what one listener is owed
+/// or has missed, and the tables that are small or emptied at once.
+const SCANS: [&str; 13] = [
     "SCAN row VIRTUAL TABLE",
     "SCAN line VIRTUAL TABLE",
     "SCAN lanes",
+    "SCAN owed",
+    "SCAN latest",
     "SCAN CONSTANT ROW",
     "SCAN outbox",
     "SCAN outbox_rejected",
@@ -31,7 +33,7 @@ const SCANS: [&str; 11] = [
 const SCAN_AT_START: (&str, &str) = ("ABANDONED", "SCAN deliveries USING INDEX deliveries_due");
 
 /// The indexes that these statements were written for, each as often as it must be used.
-const INDEXES: [(&str, &str, usize); 22] = [
+const INDEXES: [(&str, &str, usize); 26] = [
     ("ANSWER", "PRIMARY KEY (key_id=? AND idempotency_key=?)", 1),
     ("FORGET_ANSWERS", "answers_by_age (created_at<?)", 1),
     ("BUSY_LINES", "deliveries_one_under_way (webhook=? AND ordering_key=?)", 1),
@@ -46,6 +48,10 @@ const INDEXES: [(&str, &str, usize); 22] = [
     ("SUCCESSORS", "deliveries_queued (webhook=? AND ordering_key=?)", 1),
     ("QUEUED_OF_WEBHOOK", "deliveries_queued (webhook=?)", 1),
     ("TO_PARK_OF_WEBHOOK", "deliveries_due (webhook=? AND due_at>?)", 1),
+    ("MISSED", "events_of_tenant (tenant_id=? AND livemode=?)", 1),
+    ("MISSED", "(event=? AND webhook=?)", 1),
+    ("GAP", "deliveries_parked (webhook=? AND sequence>?)", 1),
+    ("GAP", "sqlite_autoindex_deliveries_2 (webhook=?)", 1),
     ("PARKED_TO_REPLAY", "deliveries_parked (webhook=? AND sequence>? AND sequence<?)", 1),
     ("DELIVERED_TO_REPLAY", "(webhook=? AND sequence>? AND sequence<?)", 1),
     ("SEALED_ANSWERS", "answers_sealed (sealed_with>?)", 1),

@@ -17,6 +17,7 @@ mod idempotency;
 mod keys;
 pub mod limit;
 mod list;
+mod listeners;
 mod openapi;
 mod path;
 mod query;
@@ -94,6 +95,10 @@ pub fn router(api: Arc<Api>) -> Router {
         .routes(routes!(replays::show, replays::cancel))
         .routes(routes!(deliveries::show))
         .routes(routes!(replays::one))
+        .routes(routes!(listeners::put, listeners::show, listeners::delete))
+        .routes(routes!(listeners::stream::open))
+        .routes(routes!(listeners::results::take))
+        .routes(routes!(listeners::seek::seek))
         .routes(routes!(tenants::list, tenants::create))
         .routes(routes!(tenants::show))
         .routes(routes!(keys::list, keys::create))

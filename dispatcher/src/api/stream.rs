@@ -12,6 +12,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
 use bluum_hooks_shared::error::ErrorCode;
 use bluum_hooks_shared::id::{EventId, KeyId, TenantId};
 use bluum_hooks_shared::time::Timestamp;
@@ -36,7 +37,7 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long to wait after a look that found the end. Where many events arrive, one look then finds
 /// several, and a stream costs the same however many there are.
 const GATHER: Duration = Duration::from_millis(20);
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Stream events
 ///
@@ -68,10 +69,7 @@ pub(super) async fn open(State(api): Shared, caller: Caller, request: Request) -
         }
         None => None,
     };
-    let place = api.streams.take(caller.key_id(), api.limits.streams).ok_or_else(|| {
-        let message = format!("This key may have {} streams; close one.", api.limits.streams);
-        Invalid::request(ErrorCode::TooManyRequests, message)
-    })?;
+    let place = api.streams.place(caller.key_id(), api.limits.streams)?;
     let reader = Reader {
         _place: place,
         key: caller.key_id(),
@@ -92,7 +90,12 @@ pub(super) async fn open(State(api): Shared, caller: Caller, request: Request) -
         let frames = reader.next().await.transpose()?;
         Some((frames, reader))
     });
-    let mut response = answer::raw(StatusCode::OK, Body::from_stream(frames));
+    Ok(sent(Body::from_stream(frames)))
+}
+
+/// The answer whose body goes on.
+pub(super) fn sent(frames: Body) -> Response {
+    let mut response = answer::raw(StatusCode::OK, frames);
     for (name, value) in [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
@@ -100,7 +103,7 @@ pub(super) async fn open(State(api): Shared, caller: Caller, request: Request) -
     ] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
-    Ok(response)
+    response
 }
 
 /// The streams that are open, by the key that opened them.
@@ -108,7 +111,7 @@ pub(super) async fn open(State(api): Shared, caller: Caller, request: Request) -
 pub struct Streams(Arc<Mutex<HashMap<KeyId, usize>>>);
 
 /// Room for one stream; given back when dropped.
-struct Place {
+pub(super) struct Place {
     key: KeyId,
     streams: Streams,
 }
@@ -119,14 +122,16 @@ impl Streams {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, key: KeyId, at_most: usize) -> Option<Place> {
+    /// Room for one more stream of this key.
+    pub(super) fn place(&self, key: KeyId, at_most: usize) -> Result<Place, Invalid> {
         let mut open = self.open();
         let count = open.entry(key).or_default();
         if *count >= at_most {
-            return None;
+            let message = format!("This key may have {at_most} streams; close one.");
+            return Err(Invalid::request(ErrorCode::TooManyRequests, message));
         }
         *count += 1;
-        Some(Place { key, streams: self.clone() })
+        Ok(Place { key, streams: self.clone() })
     }
 }
 

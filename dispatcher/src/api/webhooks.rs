@@ -163,6 +163,10 @@ pub(super) async fn update(
         let message = "A webhook stays its tenant's: 'tenant' cannot be changed.";
         return Err(Invalid::field(ErrorCode::Validation, "tenant", message).into());
     }
+    if fields.has("url") && webhook.listener().is_some() {
+        let message = "A listener has no URL: its deliveries go down its stream.";
+        return Err(Invalid::field(ErrorCode::Validation, "url", message).into());
+    }
     let settings = Settings::read(fields, webhook.settings.livemode, &api.targets)?;
     let Context { clock, random, .. } = &api.context;
     let (now, random) = (clock.now(), Arc::clone(random));
@@ -202,6 +206,7 @@ pub(super) async fn delete(State(api): Shared, caller: Caller, Path(id): Path<St
         Some(Edited::default())
     });
     change(&api, webhook.settings.id, edit, now).await?;
+    api.context.listeners.delete(webhook.number);
     let id = webhook.settings.id.to_string();
     let deleted = Deleted { id, object: "webhook".into(), deleted: true };
     Ok(answer::json(StatusCode::OK, &deleted))

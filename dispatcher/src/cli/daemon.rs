@@ -27,6 +27,7 @@ use crate::retention::Retention;
 use crate::store::sqlite::SqliteStore;
 use crate::transport::Targets;
 use crate::transport::http::HttpTransport;
+use crate::upkeep;
 
 /// The limit of open files where it cannot be asked for.
 const USUAL_OPEN_FILES: u64 = 1_024;
@@ -76,6 +77,7 @@ impl Daemon {
         tasks.spawn(engine.run(handed_over));
         tasks.spawn(Outbox { context: context.clone(), work: work.clone() }.run());
         tasks.spawn(Replayer { context: context.clone() }.run());
+        tasks.spawn(upkeep::run(context.clone()));
         tasks.spawn(Retention { context: context.clone(), ages: config.retention }.run());
         let (acceptor, committer) = Acceptor::new(context.clone(), work);
         tasks.spawn(committer.run());

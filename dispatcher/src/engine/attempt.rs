@@ -47,7 +47,7 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
     let outcome = tokio::select! {
         biased;
         () = engine.context.shutdown.abandoned() => None,
-        outcome = send(engine, &claimed.webhook, request) => Some(outcome),
+        outcome = send(engine, &claimed, request) => outcome,
     };
     let Some(outcome) = outcome else {
         return decide(engine, claimed, Input::GivenBack, None);
@@ -55,7 +55,8 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
     crash_point::reach("send.answered");
     let ended = engine.context.clock.monotonic();
     let duration = ended.saturating_sub(began);
-    let moved = has_moved(engine, &claimed);
+    // A listener is there as long as its stream is, whatever comes back.
+    let moved = has_moved(engine, &claimed) || claimed.webhook.listener().is_some();
     if !moved {
         learn(engine, &claimed, &outcome, began, ended);
     }
@@ -69,12 +70,21 @@ pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
     decide(engine, claimed, Input::Attempted(verdict), Some(attempt))
 }
 
-async fn send(engine: &Engine, webhook: &Webhook, request: Request) -> Result<Answer, SendError> {
+/// `None`: nobody has taken it, nor will.
+async fn send(
+    engine: &Engine,
+    claimed: &Claimed,
+    request: Request,
+) -> Option<Result<Answer, SendError>> {
+    let webhook = &claimed.webhook;
     if webhook.settings.unreadable != Unreadable::default() {
         let detail = format!("the secrets or headers of {} cannot be opened", webhook.settings.id);
-        return Err(SendError::Ours(Fault::Secrets, detail));
+        return Some(Err(SendError::Ours(Fault::Secrets, detail)));
     }
-    engine.transport.send(request).await
+    if webhook.listener().is_some() {
+        return engine.context.listeners.offer(claimed, &request).await;
+    }
+    Some(engine.transport.send(request).await)
 }
 
 /// What the attempt says about its receiver's pace, or about us.

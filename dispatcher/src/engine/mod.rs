@@ -16,6 +16,7 @@ mod record;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::task::{self, Waker};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -64,13 +65,21 @@ impl Attempts {
         self.engine.context.metrics.claimed();
         let engine = self.engine.clone();
         let outcomes = self.outcomes.clone();
-        self.tasks.spawn(async move {
+        let listens = work.claimed.webhook.listener().is_some();
+        let mut attempt = Box::pin(async move {
             let Work { claimed, slot } = work;
             let report = attempt::attempt(&engine, claimed).await;
             crash_point::reach("send.decided");
             // The recorder outlives every attempt; were it gone, the lease would run out.
             let _ = outcomes.send(Outcome { report, slot });
         });
+        // Tasks begin in any order; what goes down a stream goes in the order of the claims.
+        if listens
+            && attempt.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_ready()
+        {
+            return;
+        }
+        self.tasks.spawn(attempt);
     }
 }
 

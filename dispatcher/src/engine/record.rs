@@ -179,6 +179,7 @@ async fn disable(engine: &Engine, reports: &[Report]) {
             to_disable.insert(webhook.number, (webhook, GONE));
         } else if failed
             && persists
+            && webhook.listener().is_none()
             && !delivered.contains(&webhook.number)
             && fails_for_long(engine, webhook)
         {

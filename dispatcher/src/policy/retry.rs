@@ -44,6 +44,11 @@ impl Default for RetrySchedule {
 }
 
 impl RetrySchedule {
+    /// One attempt and no retry.
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// An empty list means one attempt and no retry.
     pub fn new(waits: Vec<Duration>) -> Result<Self, ScheduleError> {
         if waits.len() > MAX_RETRIES {

@@ -39,12 +39,23 @@ pub enum ParkReason {
     Deleted,
     /// It was claimed again and again and nobody lived to tell.
     CrashesWorker,
+    /// The listener went on from a later one.
+    Skipped,
+    /// It waited for its listener for longer than is kept, or more came after it than are.
+    Expired,
 }
 
 impl ParkReason {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Exhausted, Self::Gone, Self::Disabled, Self::Deleted, Self::CrashesWorker];
+    pub const ALL: [Self; 7] = [
+        Self::Exhausted,
+        Self::Gone,
+        Self::Disabled,
+        Self::Deleted,
+        Self::CrashesWorker,
+        Self::Skipped,
+        Self::Expired,
+    ];
 
     /// As the wire and the database have it.
     pub const fn as_str(self) -> &'static str {
@@ -54,6 +65,8 @@ impl ParkReason {
             Self::Disabled => "disabled",
             Self::Deleted => "deleted",
             Self::CrashesWorker => "crashes_worker",
+            Self::Skipped => "skipped",
+            Self::Expired => "expired",
         }
     }
 

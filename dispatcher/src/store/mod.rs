@@ -5,6 +5,7 @@
 //! what came of it. Tenants, keys and webhooks are few and read all the time: they live in memory
 //! as a [`Registry`] snapshot and are written through.
 
+mod backlog;
 mod change;
 mod failing;
 pub mod memory;
@@ -25,6 +26,7 @@ use async_trait::async_trait;
 use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, ReplayId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 
+pub use backlog::{Backlog, Gap, Kept};
 pub use bluum_hooks_shared::api::ReplayStatus;
 pub use change::{Change, Edit, Edited};
 pub use outage::Outage;
@@ -32,10 +34,11 @@ pub use registry::Registry;
 pub use replay::{Advanced, Replay, ReplayFilter};
 pub use types::*;
 pub use webhook::{
-    DEFAULT_IN_FLIGHT, MAX_SECRETS, TooManySecrets, Unreadable, Webhook, WebhookDraft,
+    DEFAULT_IN_FLIGHT, LISTENER, MAX_SECRETS, TooManySecrets, Unreadable, Webhook, WebhookDraft,
     WebhookSecret,
 };
 
+use crate::policy::state::ParkReason;
 use crate::slots::Slots;
 use crate::vault::VaultError;
 
@@ -162,6 +165,35 @@ pub trait Store: Debug + Send + Sync + 'static {
         limit: usize,
         now: Timestamp,
     ) -> Result<Advanced, StoreError>;
+
+    /// What this webhook is owed. `after`: gaps behind this sequence number.
+    async fn backlog(
+        &self,
+        webhook: WebhookId,
+        after: Option<i64>,
+        kept: Kept,
+    ) -> Result<Backlog, StoreError>;
+
+    /// Owes this webhook what was accepted since then and never was owed to it, in the order of
+    /// the commits. At most so many of the tenant's latest events are looked at. Returns how many.
+    async fn backfill(
+        &self,
+        webhook: WebhookId,
+        since: Timestamp,
+        at_most: u32,
+        seed: u128,
+        now: Timestamp,
+    ) -> Result<usize, StoreError>;
+
+    /// Parks some of what this webhook is owed up to a sequence number and nobody holds; returns
+    /// how many. There may be more until that is none.
+    async fn skip(
+        &self,
+        webhook: WebhookId,
+        up_to: i64,
+        reason: ParkReason,
+        now: Timestamp,
+    ) -> Result<usize, StoreError>;
 
     /// Looks at the next `limit` events after a position, and deletes what is past the horizon:
     /// finished deliveries with their attempts, and events of which no delivery is left. Numbers

@@ -83,7 +83,7 @@ pub(super) fn plan(
 }
 
 /// Spreads the ids of one event's deliveries over the random bits; odd, so that none collide.
-const ODD: u128 = 0x9e37_79b9_7f4a_7c15_f39d;
+pub(super) const ODD: u128 = 0x9e37_79b9_7f4a_7c15_f39d;
 
 fn matching<'a>(
     event: &'a NewEvent,

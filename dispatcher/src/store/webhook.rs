@@ -70,6 +70,9 @@ pub const MAX_SECRETS: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManySecrets;
 
+/// What a listener has for a URL: this, and its name.
+pub const LISTENER: &str = "listener:";
+
 /// How long one attempt may take, if nothing is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most requests to one webhook at the same time, if nothing is said.
@@ -191,8 +194,17 @@ impl Webhook {
         }
     }
 
-    /// Most requests at the same time.
+    /// The name of the listener that it is for, if its deliveries go down a stream instead of out
+    /// to a URL.
+    pub fn listener(&self) -> Option<&str> {
+        self.settings.url.strip_prefix(LISTENER)
+    }
+
+    /// Most requests at the same time; 0: as many as its streams take.
     pub fn max_in_flight(&self) -> usize {
+        if self.listener().is_some() {
+            return 0;
+        }
         usize::try_from(self.settings.max_in_flight).unwrap_or(usize::MAX)
     }
 

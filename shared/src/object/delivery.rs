@@ -35,6 +35,10 @@ open_enum! {
         Deleted = "deleted",
         /// Workers died of it, again and again.
         CrashesWorker = "crashes_worker",
+        /// A listener went on from a later one.
+        Skipped = "skipped",
+        /// A listener was away for too long, or too much came meanwhile.
+        Expired = "expired",
     }
 }
 

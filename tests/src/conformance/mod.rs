@@ -12,6 +12,7 @@ pub mod lists;
 pub mod make;
 pub mod order;
 pub mod outbox;
+pub mod park;
 pub mod record;
 pub mod registry;
 pub mod replay;
@@ -27,6 +28,7 @@ pub fn written() -> usize {
         include_str!("lists.rs"),
         include_str!("order.rs"),
         include_str!("outbox.rs"),
+        include_str!("park.rs"),
         include_str!("record.rs"),
         include_str!("registry.rs"),
         include_str!("replay.rs"),
@@ -106,6 +108,13 @@ macro_rules! conformance {
                 a_line_outlives_a_change_of_mind
                 the_next_comes_with_the_webhook_of_now
                 what_was_parked_on_arrival_is_in_nobodys_way
+            }
+            park {
+                a_listener_gets_as_many_as_its_window
+                what_is_skipped_is_parked_and_the_next_in_line_goes_on
+                what_somebody_holds_is_not_skipped
+                what_came_before_a_listener_can_be_owed_to_it
+                a_backlog_tells_what_is_more_than_is_kept_and_what_was
             }
             forget {
                 what_is_old_is_forgotten_and_numbers_go_on

@@ -137,7 +137,8 @@ fn parked_for_a_reason(
             !known.changes.is_empty() || failed
         }
         ParkReason::Deleted => known.deleted,
-        ParkReason::CrashesWorker => false,
+        // Nobody listens in here.
+        ParkReason::CrashesWorker | ParkReason::Skipped | ParkReason::Expired => false,
     };
     must(legitimate, || format!("parked for nothing: {one:?} {attempts:?}"))
 }

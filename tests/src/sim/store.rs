@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bluum_hooks_dispatcher::clock::Clock as _;
+use bluum_hooks_dispatcher::policy::state::ParkReason;
 use bluum_hooks_dispatcher::slots::Slots;
 use bluum_hooks_dispatcher::store::memory::MemoryStore;
 use bluum_hooks_dispatcher::store::{
-    Accepted, Advanced, Answer, Change, Claimed, DeliveryFilter, Drained, Due, EventFilter,
-    Forgotten, Health, Horizon, Keep, NewAnswer, NewEvent, Outage, OutboxReader, Page, Recorded,
-    Registry, ReplayFilter, Report, Store, StoreError, StoredAttempt, StoredDelivery, StoredEvent,
+    Accepted, Advanced, Answer, Backlog, Change, Claimed, DeliveryFilter, Drained, Due,
+    EventFilter, Forgotten, Health, Horizon, Keep, Kept, NewAnswer, NewEvent, Outage, OutboxReader,
+    Page, Recorded, Registry, ReplayFilter, Report, Store, StoreError, StoredAttempt,
+    StoredDelivery, StoredEvent,
 };
 use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, ReplayId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
@@ -260,6 +262,36 @@ impl Store for FaultyStore {
         now: Timestamp,
     ) -> Result<Advanced, StoreError> {
         self.reach("advance replay", self.inner.advance_replay(id, self.batch(limit), now)).await
+    }
+
+    async fn backlog(
+        &self,
+        webhook: WebhookId,
+        after: Option<i64>,
+        kept: Kept,
+    ) -> Result<Backlog, StoreError> {
+        self.inner.backlog(webhook, after, kept).await
+    }
+
+    async fn backfill(
+        &self,
+        webhook: WebhookId,
+        since: Timestamp,
+        at_most: u32,
+        seed: u128,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        self.inner.backfill(webhook, since, at_most, seed, now).await
+    }
+
+    async fn skip(
+        &self,
+        webhook: WebhookId,
+        up_to: i64,
+        reason: ParkReason,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        self.reach("skip", self.inner.skip(webhook, up_to, reason, now)).await
     }
 
     async fn forget(

@@ -31,10 +31,11 @@ const LEAVES: [&str; 15] = [
     "vault",
 ];
 
-const TABLE: [Row<'static>; 14] = [
+const TABLE: [Row<'static>; 16] = [
     Row { module: "store", may_use: &[] },
     Row { module: "transport", may_use: &[] },
-    Row { module: "context", may_use: &["store"] },
+    Row { module: "listeners", may_use: &["store", "transport"] },
+    Row { module: "context", may_use: &["listeners", "store"] },
     Row { module: "credentials", may_use: &["store"] },
     Row { module: "acceptor", may_use: &["context", "store"] },
     Row { module: "publish", may_use: &["store"] },
@@ -43,6 +44,7 @@ const TABLE: [Row<'static>; 14] = [
     Row { module: "engine", may_use: &["context", "notice", "store", "transport"] },
     Row { module: "retention", may_use: &["context", "store"] },
     Row { module: "replayer", may_use: &["context", "store"] },
+    Row { module: "upkeep", may_use: &["context", "store"] },
     Row { module: "api", may_use: API },
     Row { module: "client", may_use: &[] },
     Row { module: "cli", may_use: EVERYTHING },
@@ -53,11 +55,13 @@ const API: &[&str] = &[
     "acceptor",
     "context",
     "credentials",
+    "listeners",
     "notice",
     "publish",
     "store",
     "transport::guard",
     "transport::Targets",
+    "upkeep",
 ];
 
 /// `cli` puts the parts together, so it sees them all.

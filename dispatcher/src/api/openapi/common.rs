@@ -79,6 +79,13 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("status", "Only what stands so."),
     ("since", "Only from this time on."),
     ("until", "Only before this time."),
+    ("name", "The listener's name."),
+    ("window", "How many deliveries may be unanswered, 1 to 256; 32 unless said otherwise."),
+    ("instance", "What the process calls itself: a stream of its own takes the place of its last."),
+    ("machine", "Where the process runs, for others to see."),
+    ("pid", "Its number there, for others to see."),
+    ("takeover", "Whether the streams of others end."),
+    ("share", "Whether each delivery goes down one of several streams."),
     ("Last-Event-ID", "The last event that arrived, as the stream's `id` named it."),
 ];
 

@@ -1,8 +1,9 @@
 //! An example of every body, made from the types that the handlers answer with.
 
 use bluum_hooks_shared::api::{
-    ApiKey, Attempt, AttemptOutcome, CustomHeaders, Deleted, Delivery, DeliveryStatus, KeyStatus,
-    List, Ordering, Replay, ReplayStatus, Role, Tenant, Webhook, WebhookStatus,
+    ApiKey, Attempt, AttemptOutcome, CustomHeaders, Deleted, Delivery, DeliveryStatus, Holder,
+    KeyStatus, List, Listener, Ordering, Replay, ReplayStatus, ResultsTaken, Role, Sought, Tenant,
+    Webhook, WebhookStatus,
 };
 use bluum_hooks_shared::catalogue;
 use bluum_hooks_shared::id::{
@@ -35,6 +36,14 @@ pub(super) fn of(schema: &str, path: &str, status: &str) -> Option<Value> {
         "SendTestEvent" => json!({"event": EVENT}),
         "Nothing" => json!({}),
         "RotateSecret" => json!({"overlap_seconds": 3600}),
+        "NewListener" => json!({"events": ["order.*", "!order.accepted"], "timeout_seconds": 30}),
+        "Results" => json!([{
+            "delivery": delivery().id, "attempt": 1, "outcome": "response", "status": 200,
+        }]),
+        "Seek" => json!({"to": "now"}),
+        "Listener" => value(&listener()),
+        "ResultsTaken" => value(&ResultsTaken { accepted: 1, unknown: Vec::new() }),
+        "Sought" => value(&Sought { skipped: 3, owed: 0, cursor: 42 }),
         "NewTenant" => json!({"name": "Partner Ltd", "metadata": {"region": "lagos"}}),
         "NewKey" => json!({"role": "tenant", "name": "backend"}),
         "Event" => event(),
@@ -104,6 +113,27 @@ fn event() -> Value {
         "investor_id": INVESTOR,
         "data": published["data"],
     })
+}
+
+fn listener() -> Listener {
+    Listener {
+        object: "listener".into(),
+        name: "ana@laptop".into(),
+        webhook_id: webhook().id,
+        livemode: false,
+        secret: SECRET.into(),
+        created: true,
+        cursor: 42,
+        waiting: 1,
+        oldest: Some(EXAMPLE_AT),
+        event_type_names: vec!["order.*".into()],
+        holder: Some(Holder {
+            instance: "5b1f".into(),
+            machine: "laptop".into(),
+            pid: 4242,
+            since: EXAMPLE_AT,
+        }),
+    }
 }
 
 fn webhook() -> Webhook {

@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
 
 use self::common::Of;
-use self::requests::EventName;
+use self::requests::{EventName, ListenerName};
 use super::answer::{self, Answer};
 
 /// What the parts of the API are about, by what their paths begin with.
@@ -29,6 +29,7 @@ const TAGS: &[(&str, &str, &str)] = &[
     ("/v1/events", "events", "Publishing, and reading back what was published."),
     ("/v1/webhooks", "webhooks", "Where events are delivered to."),
     ("/v1/deliveries", "deliveries", "What became of an event at a webhook."),
+    ("/v1/listeners", "listeners", "Webhooks that a developer's terminal takes."),
     ("/v1/replays", "deliveries", "What became of an event at a webhook."),
     ("/v1/tenants", "tenants", "Partners. For operators."),
     ("/v1/keys", "keys", "API keys. For operators."),
@@ -64,6 +65,8 @@ impl Document {
         }
         add::<ErrorBody>(&mut schemas);
         add::<EventName>(&mut schemas);
+        add::<ListenerName>(&mut schemas);
+        add::<ListenerName>(&mut schemas);
         for (name, schema) in &mut schemas {
             sharpen(name, schema);
         }
@@ -113,7 +116,8 @@ fn describe(operation: &mut Value, method: &str, path: &str, keyed: bool) {
     let tag = TAGS.iter().find(|(prefix, ..)| path.starts_with(prefix));
     operation["tags"] = tag.map(|(_, name, _)| *name).into_iter().collect();
     operation["security"] = if keyed { json!([{"key": []}]) } else { json!([]) };
-    let repeatable = method == "post";
+    // What a listener says may be said twice, and needs no key for that.
+    let repeatable = method == "post" && !path.starts_with("/v1/listeners");
     let mut parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
     for parameter in &mut parameters {
         if let Some(description) = parameter["name"].as_str().and_then(common::parameter) {
@@ -147,7 +151,7 @@ fn describe(operation: &mut Value, method: &str, path: &str, keyed: bool) {
         (Of::Every, true),
         (Of::Keyed, keyed),
         (Of::Body, operation["requestBody"].is_object()),
-        (Of::Post, method == "post"),
+        (Of::Post, repeatable),
     ];
     for (kind, _) in kinds.into_iter().filter(|(_, applies)| *applies) {
         for status in common::statuses(kind) {
@@ -185,7 +189,8 @@ fn sharpen(name: &str, schema: &mut Value) {
         schema["properties"]["data"]["items"] =
             json!({"$ref": format!("#/components/schemas/{item}")});
     }
-    let object = examples::of(name, "", "").unwrap_or_default()["object"].take();
+    let example = examples::of(name, "", "").unwrap_or_default();
+    let object = example.get("object").cloned().unwrap_or_default();
     let mut required = schema["required"].as_array().cloned().unwrap_or_default();
     for (field, property) in entries(schema.get_mut("properties")) {
         if field == "object" && name != "Deleted" && !object.is_null() {

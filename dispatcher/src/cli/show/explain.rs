@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::timeline::{ended_at, outcome};
 use super::words::{harmless, took, when};
 use super::{Owed, Seen};
-use crate::store::LEASE;
+use crate::store::{LEASE, LISTENER};
 
 /// Beyond what jitter and a busy daemon add to a wait of the schedule.
 const SLACK: Duration = Duration::from_secs(5);
@@ -121,6 +121,15 @@ fn waiting(owed: &Owed, now: Timestamp) -> Explanation {
     }
     if due > now {
         return nothing_to_do(why, format!("{attempt} is made at {}.", when(due, now)));
+    }
+    if let Some(name) = webhook.url.strip_prefix(LISTENER) {
+        let why = format!(
+            "{why} It waits for its listener: nobody holds the stream of {name}, or who does has \
+             as many unanswered as it takes."
+        );
+        let next = "It goes down the stream as soon as there is room.".into();
+        let commands = vec![format!("bluum-hooks listen --name {name}")];
+        return Explanation { why, next, commands };
     }
     let why = format!(
         "{why} {attempt} is due since {}, and waits for its turn: at most {} requests to this \
@@ -241,6 +250,9 @@ fn parked(owed: &Owed, now: Timestamp) -> Explanation {
     let one = format!("bluum-hooks deliveries replay {id}");
     let all = format!("bluum-hooks webhooks replay {webhook} --reason {reason}");
     let (next, commands) = match (reason, active) {
+        ("skipped" | "expired", true) => {
+            ("Nothing by itself. Replay it, and it goes down the stream.", vec![one, all])
+        }
         ("crashes_worker", true) => {
             ("Nothing by itself. Once the cause is found, replay it.", vec![one])
         }
@@ -287,6 +299,10 @@ fn why_parked(delivery: &Delivery) -> String {
             .into(),
         Some("disabled") => "The webhook was inactive or disabled when its turn came.".into(),
         Some("deleted") => "The webhook was deleted before it was delivered.".into(),
+        Some("skipped") => "Its listener went on from a later one.".into(),
+        Some("expired") => "It waited for its listener for over seven days, or over 10,000 came \
+                            after it."
+            .into(),
         Some("crashes_worker") => {
             "Again and again the daemon died while this was under way, so it \
                                    may be what kills it. Its logs should tell; please report it."

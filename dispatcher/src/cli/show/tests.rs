@@ -213,6 +213,7 @@ fn unfinished() -> Vec<(&'static str, Owed)> {
                 ..waiting(vec![refused(1, 1, 500)], 700)
             },
         ),
+        ("waiting_listener", Owed { webhook: Some(listener()), ..waiting(Vec::new(), 590) }),
         ("waiting_deleted", Owed { webhook: None, ..waiting(Vec::new(), 700) }),
         ("leased_first", leased(Vec::new(), 768)),
         ("leased_retry", leased(failed(), 768)),
@@ -250,8 +251,14 @@ fn finished() -> Vec<(&'static str, Owed)> {
         ("parked_disabled_active", parked(failed(), "disabled")),
         ("parked_deleted", Owed { webhook: None, ..parked(failed(), "deleted") }),
         ("parked_crashes_worker", parked(Vec::new(), "crashes_worker")),
+        ("parked_skipped", Owed { webhook: Some(listener()), ..parked(Vec::new(), "skipped") }),
+        ("parked_expired", Owed { webhook: Some(listener()), ..parked(Vec::new(), "expired") }),
         ("parked_hostile_body", parked(vec![hostile], "exhausted")),
     ]
+}
+
+fn listener() -> Webhook {
+    Webhook { url: "listener:ana@laptop".into(), ..webhook() }
 }
 
 /// Webhooks that the event was not sent to, for each reason there is.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bluum_hooks_shared::time::Timestamp;
 
 use super::books::Books;
+use super::park::held;
 use super::record;
 use crate::policy::state::{Progress, State};
 use crate::slots::Slots;
@@ -55,7 +56,7 @@ fn park(books: &mut Books, registry: &Registry, now: Timestamp) -> bool {
     let stopped = |(position, delivery): (i64, &super::books::Delivery)| {
         let reason = registry.webhook_numbered(delivery.webhook)?.stopped()?;
         let progress = delivery.stored.progress;
-        let held = matches!(progress.state, State::Leased { lease_until } if lease_until > now);
+        let held = held(delivery, now);
         let after = turns::stopped(progress, reason, now).ok().filter(|_| !held)?;
         Some((delivery.webhook, position, after))
     };
@@ -94,8 +95,7 @@ pub(super) fn abandon(books: &mut Books, now: Timestamp) {
     let leased = books.unfinished().filter_map(|(position, delivery)| {
         let progress = delivery.stored.progress;
         let lease_until = State::Leased { lease_until: now };
-        let held = matches!(progress.state, State::Leased { lease_until } if lease_until > now);
-        held.then_some((position, Progress { state: lease_until, ..progress }))
+        held(delivery, now).then_some((position, Progress { state: lease_until, ..progress }))
     });
     for (position, progress) in leased.collect::<Vec<_>>() {
         books.set_progress(position, progress);

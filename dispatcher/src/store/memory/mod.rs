@@ -4,11 +4,13 @@
 //! read: one verb a file, no index but what a scan would be too slow without.
 
 mod accept;
+mod backfill;
 mod books;
 mod change;
 mod claim;
 mod forget;
 mod outbox;
+mod park;
 mod read;
 mod record;
 mod replay;
@@ -20,10 +22,12 @@ use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, ReplayId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 
 use super::{
-    Accepted, Advanced, Answer, Change, DeliveryFilter, Drained, Due, EventFilter, Forgotten,
-    Health, Horizon, Keep, NewAnswer, NewEvent, OutboxReader, OutboxRow, Page, Recorded, Registry,
-    ReplayFilter, Report, Store, StoreError, StoredAttempt, StoredDelivery, StoredEvent,
+    Accepted, Advanced, Answer, Backlog, Change, DeliveryFilter, Drained, Due, EventFilter,
+    Forgotten, Health, Horizon, Keep, Kept, NewAnswer, NewEvent, OutboxReader, OutboxRow, Page,
+    Recorded, Registry, ReplayFilter, Report, Store, StoreError, StoredAttempt, StoredDelivery,
+    StoredEvent,
 };
+use crate::policy::state::ParkReason;
 use crate::slots::Slots;
 use books::Books;
 
@@ -150,6 +154,40 @@ impl Store for MemoryStore {
         now: Timestamp,
     ) -> Result<Advanced, StoreError> {
         Ok(replay::advance(&mut self.lock(), id, limit, now))
+    }
+
+    async fn backlog(
+        &self,
+        webhook: WebhookId,
+        after: Option<i64>,
+        kept: Kept,
+    ) -> Result<Backlog, StoreError> {
+        Ok(park::backlog(&self.lock(), webhook, after, kept))
+    }
+
+    async fn backfill(
+        &self,
+        webhook: WebhookId,
+        since: Timestamp,
+        at_most: u32,
+        seed: u128,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let mut books = self.lock();
+        let found = books.registry.webhook(webhook).cloned().ok_or(StoreError::Declined)?;
+        Ok(backfill::backfill(&mut books, &found, since, at_most, seed, now))
+    }
+
+    async fn skip(
+        &self,
+        webhook: WebhookId,
+        up_to: i64,
+        reason: ParkReason,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let mut books = self.lock();
+        let number = books.registry.webhook_number(webhook);
+        Ok(number.map_or(0, |number| park::skip(&mut books, number, up_to, reason, now)))
     }
 
     async fn forget(

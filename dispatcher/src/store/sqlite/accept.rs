@@ -181,6 +181,6 @@ async fn advance_sequences(
     Ok(())
 }
 
-fn number(count: usize) -> i64 {
+pub(super) fn number(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

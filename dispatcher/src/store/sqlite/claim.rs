@@ -3,15 +3,11 @@
 use bluum_hooks_shared::time::Timestamp;
 use sqlx::{Connection, SqliteConnection};
 
-use super::row::Standing;
-use super::{SqliteStore, record, row, statement};
+use super::{SqliteStore, park, record, row, statement};
 use crate::crash_point;
-use crate::policy::state::{ParkReason, State};
+use crate::policy::state::State;
 use crate::slots::{Slot, Slots};
 use crate::store::{Claimed, Due, LEASE, Registry, Store, StoreError, Work, turns};
-
-/// Deliveries of a stopped webhook that are parked in one commit.
-const PARK_BATCH: i64 = 2_000;
 
 pub(super) async fn claim_due(
     store: &SqliteStore,
@@ -27,9 +23,11 @@ pub(super) async fn claim_due(
     let next_due = lanes.iter().filter_map(|lane| lane.2).min().map(Timestamp::from_micros);
     let registry = store.registry();
     let (stopped, lanes): (Vec<_>, Vec<_>) =
-        lanes.into_iter().partition(|&(webhook, ..)| stopped(&registry, webhook).is_some());
+        lanes.into_iter().partition(|&(webhook, ..)| park::stopped(&registry, webhook).is_some());
     let due = lanes.into_iter().filter(|lane| lane.1).map(|lane| lane.0).collect();
-    let next_due = if park(store, &stopped, now).await? { Some(now) } else { next_due };
+    let stopped = stopped.into_iter().map(|lane| lane.0);
+    let parked = park::stopped_webhooks(store, stopped, now).await?;
+    let next_due = if parked { Some(now) } else { next_due };
     let lanes = turns::share(due, per_webhook, slots, &registry);
     if lanes.is_empty() {
         return Ok(Due { work: Vec::new(), next_due });
@@ -40,74 +38,6 @@ pub(super) async fn claim_due(
     writer.ended(&due);
     let due = due?;
     Ok(Due { next_due: due.next_due.into_iter().chain(next_due).min(), ..due })
-}
-
-fn stopped(registry: &Registry, webhook: i64) -> Option<ParkReason> {
-    registry.webhook_numbered(webhook)?.stopped()
-}
-
-/// Parks some of what one of these stopped webhooks is owed; returns whether there was something.
-/// One commit, so that those that take deliveries are not kept waiting.
-async fn park(
-    store: &SqliteStore,
-    lanes: &[(i64, bool, Option<i64>)],
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    for &(webhook, ..) in lanes {
-        if to_park(&mut *store.hot_reader.acquire().await?, webhook, now).await?.is_empty() {
-            continue;
-        }
-        crash_point::reach("park.looked");
-        let mut writer = store.writer().await?;
-        // By now it may take deliveries again.
-        let done = match stopped(&store.registry(), webhook) {
-            Some(reason) => park_some(&mut writer.connection, webhook, reason, now).await,
-            None => Ok(()),
-        };
-        writer.ended(&done);
-        return done.map(|()| true);
-    }
-    Ok(false)
-}
-
-async fn park_some(
-    connection: &mut SqliteConnection,
-    webhook: i64,
-    reason: ParkReason,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    crash_point::reach("park.begun");
-    let found = to_park(&mut transaction, webhook, now).await?;
-    crash_point::reach("park.selected");
-    let change = |standing: &Standing| {
-        let after = turns::stopped(standing.progress, reason, now).ok()?;
-        Some(standing.become_(&after))
-    };
-    let changes: Vec<_> = found.iter().filter_map(change).collect();
-    let update = sqlx::query(statement::SET_PROGRESS).bind(row::batch(&changes)?);
-    update.execute(&mut *transaction).await?;
-    crash_point::reach("park.updated");
-    transaction.commit().await?;
-    crash_point::reach("park.committed");
-    Ok(())
-}
-
-/// What is queued goes first: nothing may be left queued behind nobody.
-async fn to_park(
-    connection: &mut SqliteConnection,
-    webhook: i64,
-    now: Timestamp,
-) -> Result<Vec<Standing>, StoreError> {
-    let queued = sqlx::query(statement::QUEUED_OF_WEBHOOK).bind(webhook).bind(PARK_BATCH);
-    let mut rows = queued.fetch_all(&mut *connection).await?;
-    let left = PARK_BATCH - i64::try_from(rows.len()).unwrap_or(PARK_BATCH);
-    if left > 0 {
-        let others = sqlx::query(statement::TO_PARK_OF_WEBHOOK);
-        let others = others.bind(webhook).bind(now.as_micros()).bind(left);
-        rows.extend(others.fetch_all(connection).await?);
-    }
-    rows.iter().map(row::standing).collect()
 }
 
 async fn claim(

@@ -6,11 +6,13 @@
 mod accept;
 mod answers;
 mod audit;
+mod backfill;
 mod change;
 mod claim;
 mod forget;
 mod open;
 mod outbox;
+mod park;
 mod read;
 mod record;
 mod registry;
@@ -38,11 +40,13 @@ pub use open::OpenError;
 pub use rekey::{RekeyError, Rekeyed, rekey};
 
 use super::{
-    Accepted, Advanced, Answer, Change, DeliveryFilter, Drained, Due, EventFilter, Forgotten,
-    Health, Horizon, Keep, NewAnswer, NewEvent, Outage, OutboxReader, Page, Recorded, Registry,
-    ReplayFilter, Report, Store, StoreError, StoredAttempt, StoredDelivery, StoredEvent, failing,
+    Accepted, Advanced, Answer, Backlog, Change, DeliveryFilter, Drained, Due, EventFilter,
+    Forgotten, Health, Horizon, Keep, Kept, NewAnswer, NewEvent, Outage, OutboxReader, Page,
+    Recorded, Registry, ReplayFilter, Report, Store, StoreError, StoredAttempt, StoredDelivery,
+    StoredEvent, failing,
 };
 use crate::crash_point;
+use crate::policy::state::ParkReason;
 use crate::slots::Slots;
 use crate::telemetry::Chain;
 use crate::vault::Vault;
@@ -302,6 +306,51 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> Result<Advanced, StoreError> {
         replay::advance(self, id, limit, now).await
+    }
+
+    async fn backlog(
+        &self,
+        webhook: WebhookId,
+        after: Option<i64>,
+        kept: Kept,
+    ) -> Result<Backlog, StoreError> {
+        match self.registry().webhook_number(webhook) {
+            Some(number) => park::backlog(self, number, after, kept).await,
+            None => Ok(Backlog::default()),
+        }
+    }
+
+    async fn backfill(
+        &self,
+        webhook: WebhookId,
+        since: Timestamp,
+        at_most: u32,
+        seed: u128,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let mut writer = self.writer().await?;
+        let registry = self.registry();
+        let done = match registry.webhook(webhook) {
+            Some(webhook) => {
+                backfill::backfill(&mut writer, webhook, since, at_most, seed, now).await
+            }
+            None => Err(StoreError::Declined),
+        };
+        writer.ended(&done);
+        done
+    }
+
+    async fn skip(
+        &self,
+        webhook: WebhookId,
+        up_to: i64,
+        reason: ParkReason,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        match self.registry().webhook_number(webhook) {
+            Some(number) => park::skip(self, number, up_to, reason, now).await,
+            None => Ok(0),
+        }
     }
 
     async fn forget(

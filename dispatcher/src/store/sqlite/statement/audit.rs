@@ -152,7 +152,7 @@ FROM (
         WHEN state NOT IN ('delivered', 'parked') AND finished_at IS NOT NULL
             THEN 'is ' || state || ' and has a finished_at'
         WHEN state = 'parked' AND coalesce(reason, 'none') NOT IN (
-            'exhausted', 'gone', 'disabled', 'deleted', 'crashes_worker'
+            'exhausted', 'gone', 'disabled', 'deleted', 'crashes_worker', 'skipped', 'expired'
         ) THEN 'is parked for the reason ' || coalesce(reason, 'none')
         WHEN state <> 'parked' AND reason IS NOT NULL THEN 'is ' || state || ' for a reason'
         WHEN sequence < 1 THEN 'is number ' || sequence

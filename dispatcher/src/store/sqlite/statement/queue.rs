@@ -79,21 +79,65 @@ LIMIT ?3"
 pub(crate) const QUEUED_OF_WEBHOOK: &str = concat!(
     standing!(),
     "
-FROM deliveries AS delivery
-WHERE delivery.webhook = ?1 AND delivery.state = 'queued'
+FROM deliveries AS delivery INDEXED BY deliveries_queued
+WHERE delivery.webhook = ?1 AND delivery.state = 'queued' AND delivery.sequence <= ?2
 ORDER BY delivery.ordering_key DESC, delivery.sequence DESC
-LIMIT ?2"
+LIMIT ?3"
 );
 
 /// What waits, or was claimed by somebody who is lost.
 pub(crate) const TO_PARK_OF_WEBHOOK: &str = concat!(
     standing!(),
     "
-FROM deliveries AS delivery
-WHERE delivery.webhook = ?1 AND delivery.due_at IS NOT NULL
-    AND (delivery.state = 'waiting' OR delivery.due_at <= ?2)
-LIMIT ?3"
+FROM deliveries AS delivery INDEXED BY deliveries_due
+WHERE delivery.webhook = ?1 AND delivery.due_at IS NOT NULL AND delivery.sequence <= ?2
+    AND (delivery.state = 'waiting' OR delivery.due_at <= ?3)
+LIMIT ?4"
 );
+
+// What a listener is owed
+
+/// How much, since when, and up to where it is more than is kept.
+pub(crate) const BACKLOG: &str = "
+WITH owed AS (
+    SELECT sequence, created_at FROM deliveries INDEXED BY deliveries_due
+    WHERE webhook = ?1 AND due_at IS NOT NULL
+    UNION ALL
+    SELECT sequence, created_at FROM deliveries INDEXED BY deliveries_queued
+    WHERE webhook = ?1 AND state = 'queued'
+)
+SELECT
+    (SELECT count(*) FROM owed),
+    (SELECT min(created_at) FROM owed),
+    max(
+        iif((SELECT count(*) FROM owed) > ?2, (
+            SELECT sequence FROM deliveries
+            WHERE webhook = ?1 AND state IN ('queued', 'waiting', 'leased')
+            ORDER BY sequence DESC LIMIT 1 OFFSET ?2
+        ), 0),
+        coalesce((SELECT max(sequence) FROM owed WHERE created_at < ?3), 0)
+    )";
+
+/// Of the tenant's latest events, those since then that have no delivery to this webhook.
+pub(crate) const MISSED: &str = "
+WITH latest AS (
+    SELECT position, name, created_at FROM events
+    WHERE tenant_id = ?1 AND livemode = ?2
+    ORDER BY position DESC LIMIT ?5
+)
+SELECT position, name FROM latest
+WHERE created_at >= ?3
+    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = latest.position AND webhook = ?4)";
+
+/// What expired after the number given, or after the last attempt.
+pub(crate) const GAP: &str = "
+SELECT min(sequence), max(sequence), count(*)
+FROM deliveries INDEXED BY deliveries_parked
+WHERE webhook = ?1 AND state = 'parked' AND reason = 'expired' AND sequence > coalesce(?2, (
+    SELECT sequence FROM deliveries
+    WHERE webhook = ?1 AND attempts > 0
+    ORDER BY sequence DESC LIMIT 1
+), 0)";
 
 // Every change of state
 
