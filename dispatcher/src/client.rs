@@ -91,10 +91,6 @@ impl Client {
         self.send(Method::POST, path, json(body)).await
     }
 
-    pub async fn put(&self, path: &str, body: &impl Serialize) -> Result<Bytes, ClientError> {
-        self.send(Method::PUT, path, json(body)).await
-    }
-
     pub async fn patch(&self, path: &str, body: &impl Serialize) -> Result<Bytes, ClientError> {
         self.send(Method::PATCH, path, json(body)).await
     }

@@ -5,6 +5,7 @@ use std::fs;
 use bluum_hooks_tests::binary::{self, Run};
 use bluum_hooks_tests::client::{Credentials, text};
 use bluum_hooks_tests::daemon::{self, Shared};
+use bluum_hooks_tests::listening::Listener;
 use bluum_hooks_tests::partner::{Partner, Webhook};
 use bluum_hooks_tests::sink::Sink;
 use serde_json::{Value, json};
@@ -96,6 +97,24 @@ async fn more_than_one_is_replayed_only_if_that_was_meant() {
     let requests = dev.sink.until_count(5).await;
     assert_eq!([requests[3].event_id(), requests[4].event_id()], [&*events[0], &*events[1]]);
     says(&dev.run(&["last-failed", "--to", &dev.webhook.id]).must_exit(4), &["no failed"]);
+}
+
+/// Without `--to` it goes to one's own listener; and what failed there is what has failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn unless_told_otherwise_it_goes_to_ones_own_listener() {
+    let dev = Developer::with(Sink::always(200).await).await;
+    let listener = Listener::put(&dev.partner.api, "ana", &json!({})).await;
+    let mut stream = listener.stream("").await;
+    let event = dev.partner.publish("order.filled", &json!({"id": "ord_1"})).await;
+    let first = stream.offer().await;
+    listener.answer(&first, 500).await;
+    let run = dev.run(&["last-failed", "--name", "ana"]).must_exit(0);
+    says(&run, &[&event, "replayed, to wh_", "(listener:ana)"]);
+    let again = stream.offer().await;
+    assert_eq!((again.event(), again.body()), (first.event(), first.body()));
+    assert!(listener.verifies(&again), "signed anew");
+    listener.answer(&again, 200).await;
+    dev.sink.until_count(1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

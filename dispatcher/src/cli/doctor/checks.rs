@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use bluum_hooks_shared::api::{ApiKey, Webhook};
+use bluum_hooks_shared::api::{ApiKey, Listener};
 use bluum_hooks_shared::time::Timestamp;
 use http_body_util::BodyExt;
-use serde::Deserialize;
-use serde_json::json;
 use tokio::net::TcpStream;
 
 use super::Finding;
@@ -15,7 +13,7 @@ use crate::cli::failure::{Failure, Status};
 use crate::cli::print::Printer;
 use crate::cli::profile::Sources;
 use crate::cli::{keys, login, query, signed};
-use crate::client::Client;
+use crate::client::{Client, ClientError};
 use crate::clock::{Clock, SystemClock};
 
 /// Beyond this, signatures look stale to some receivers.
@@ -241,31 +239,28 @@ fn address(target: &str) -> Option<String> {
 
 /// Whether the app has the secret that the listener signs with.
 async fn secret(name: &str, sources: &Sources, client: &Client, findings: &mut Findings) {
-    let url = format!("listener:{name}");
-    let webhooks = query::all::<Webhook>("/v1/webhooks", &[], client).await;
-    let known = webhooks.ok().and_then(|all| all.into_iter().find(|webhook| webhook.url == url));
-    let Some(known) = known else {
-        let message = format!("no listener '{name}' yet: `bluum-hooks listen` makes it");
-        return findings.skipped("secret", &message);
+    let listener: Listener = match query::one(client, "/v1/listeners", name).await {
+        Ok(listener) => listener,
+        Err(ClientError::Refused { status: 404, .. }) => {
+            let message = format!("no listener '{name}' yet: `bluum-hooks listen` makes it");
+            return findings.skipped("secret", &message);
+        }
+        Err(error) => return findings.bad("secret", &error.into()),
     };
     let from = sources.app_secret();
     let Ok(ours) = signed::key(&from) else {
         let message = format!("{} is not set here", from.trim_start_matches("env:"));
         return findings.skipped("secret", &message);
     };
-    let theirs = match secret_of(name, &known, client).await {
-        Ok(theirs) => theirs,
-        Err(failure) => return findings.bad("secret", &failure),
-    };
     let variable = from.trim_start_matches("env:");
-    if ours.text.trim() == theirs {
+    if ours.text.trim() == listener.secret {
         let message = format!("{variable} is the secret of listener '{name}'");
         return findings.well("secret", message);
     }
     let message = format!(
         "{variable} (…{}) is not the secret of listener '{name}' (…{})",
         ending(ours.text.trim()),
-        ending(&theirs)
+        ending(&listener.secret)
     );
     let next = "the app refuses what is signed for it: `bluum-hooks listen --write-env FILE`";
     findings.bad("secret", &Failure::new(Status::Failed, message).then(next));
@@ -277,22 +272,6 @@ fn ending(secret: &str) -> String {
     // Of what is short, four letters are too much to tell.
     let from = if letters.len() < 16 { letters.len() } else { letters.len() - 4 };
     letters[from..].iter().collect()
-}
-
-/// A listener is asked for its secret by saying again what it is.
-async fn secret_of(name: &str, known: &Webhook, client: &Client) -> Result<String, Failure> {
-    #[derive(Deserialize)]
-    struct Listener {
-        secret: String,
-    }
-    let same = json!({
-        "events": known.event_type_names,
-        "timeout_seconds": known.timeout_seconds,
-        "retry": known.retry_schedule.as_ref().is_none_or(|waits| !waits.is_empty()),
-    });
-    let answer = client.put(&query::item("/v1/listeners", name), &same).await?;
-    let listener: Listener = client.read(&answer)?;
-    Ok(listener.secret)
 }
 
 #[cfg(test)]

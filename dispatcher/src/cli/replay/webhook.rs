@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bluum_hooks_shared::api::{Attempt, Delivery, Webhook, WebhookStatus};
+use bluum_hooks_shared::api::{Attempt, Delivery, Listener, Webhook, WebhookStatus};
 use serde_json::json;
 
 use super::{Manner, Wanted, all_taken, nothing, saved, select};
@@ -19,13 +19,16 @@ const PATIENCE: u32 = 10;
 
 /// The webhook behind a listener.
 pub(super) async fn of_listener(name: &str, client: &Client) -> Result<Webhook, Failure> {
-    let webhooks: Vec<Webhook> = query::all("/v1/webhooks", &[], client).await?;
-    let url = format!("listener:{name}");
-    webhooks.into_iter().find(|webhook| webhook.url == url).ok_or_else(|| {
-        let next = "start `bluum-hooks listen` first, or say where to with --to PORT/PATH, --to \
-                    wh_… or --name";
-        Failure::new(Status::NotFound, format!("there is no listener '{name}'")).then(next)
-    })
+    match query::one::<Listener>(client, "/v1/listeners", name).await {
+        Ok(listener) => find(&listener.webhook_id.to_string(), client).await,
+        Err(ClientError::Refused { status: 404, .. }) => {
+            let next = "start `bluum-hooks listen` first, or say where to with --to PORT/PATH, \
+                        --to wh_… or --name";
+            let message = format!("there is no listener '{name}'");
+            Err(Failure::new(Status::NotFound, message).then(next))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(super) async fn find(id: &str, client: &Client) -> Result<Webhook, Failure> {
