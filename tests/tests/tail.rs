@@ -30,7 +30,8 @@ impl Developer {
     }
 
     async fn webhook(&self, sink: &Sink, waits: Value) -> Webhook {
-        let body = json!({"url": sink.url("/"), "eventTypeNames": ["order.*", "kyc.*"], "retry_schedule": waits});
+        let body = json!({"url": sink.url("/"), "eventTypeNames": ["order.*", "kyc.*"],
+            "retry_schedule": waits});
         self.partner.subscribe_as(&body).await
     }
 

@@ -3,18 +3,14 @@
 use std::env;
 use std::path::PathBuf;
 
-use bluum_hooks_shared::catalogue::CATALOGUE;
-use clap::builder::FalseyValueParser;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use clap_complete::{ArgValueCandidates, CompletionCandidate};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::failure::Failure;
-use super::profile::Login;
-use super::{login as session, profile};
-use crate::client::Client;
 use crate::config::Sources;
 
 mod database;
+mod global;
+mod layout;
 mod limits;
 mod login;
 mod replay;
@@ -23,6 +19,8 @@ mod tail;
 mod webhooks;
 
 pub(super) use self::database::{AuditArgs, KeyedDatabaseArgs, RekeyArgs, SecretsCommand};
+pub(super) use self::global::Global;
+pub(super) use self::layout::definition;
 use self::limits::LimitArgs;
 pub(super) use self::login::LoginArgs;
 pub(super) use self::replay::ReplayEventsArgs;
@@ -43,30 +41,6 @@ const EXIT_STATUS: &str = "Exit status:
 
 Start here:  bluum-hooks demo";
 
-/// How the help of a command is laid out: examples above options, for these are read first.
-const EXAMPLES_FIRST: &str =
-    "{about-with-newline}\n{usage-heading} {usage}{after-help}\n\n{all-args}";
-
-/// The whole command line.
-pub(super) fn definition() -> clap::Command {
-    Cli::command().mut_subcommands(laid_out)
-}
-
-fn laid_out(command: clap::Command) -> clap::Command {
-    // What `verify` calls an event is a request that was received.
-    let takes_types = command.get_name() != "verify";
-    let command = command.help_template(EXAMPLES_FIRST).mut_subcommands(laid_out);
-    command.mut_args(|arg| match arg.get_id().as_str() {
-        "event" | "events" if takes_types => arg.add(ArgValueCandidates::new(event_types)),
-        _ => arg,
-    })
-}
-
-fn event_types() -> Vec<CompletionCandidate> {
-    let known = CATALOGUE.iter();
-    known.map(|known| CompletionCandidate::new(known.name)).collect()
-}
-
 /// Delivers the events of a brokerage API to the partners who build on it
 #[derive(Debug, Parser)]
 #[command(name = "bluum-hooks", version, max_term_width = 100)]
@@ -76,44 +50,6 @@ pub(super) struct Cli {
     pub(super) global: Global,
     #[command(subcommand)]
     pub(super) command: Command,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Global options")]
-pub(super) struct Global {
-    /// JSON on stdout, an object a line, and nothing else
-    #[arg(long, global = true, env = "BLUUM_HOOKS_JSON", value_parser = FalseyValueParser::new())]
-    #[arg(hide_env_values = true)]
-    pub(super) json: bool,
-    /// Where the daemon is, for commands that talk to one [env: BLUUM_BASE_URL]
-    #[arg(long, global = true, value_name = "URL")]
-    base_url: Option<String>,
-    /// Which profile of the user's file [env: BLUUM_HOOKS_PROFILE]
-    #[arg(long, short, global = true, value_name = "NAME")]
-    profile: Option<String>,
-    /// Never ask; fail instead
-    #[arg(long, global = true, env = "BLUUM_HOOKS_NO_INPUT", hide_env_values = true)]
-    #[arg(value_parser = FalseyValueParser::new())]
-    pub(super) no_input: bool,
-}
-
-impl Global {
-    /// A client with the key pair of the environment, or of the profile. Never from an argument:
-    /// others can read these.
-    pub(super) fn client(&self) -> Result<Client, Failure> {
-        let Login { key, secret, base, .. } = self.sources()?.login()?;
-        session::connect(&base.value, &key.value, &secret)
-    }
-
-    /// What says whom to ask, and as whom.
-    pub(super) fn sources(&self) -> Result<profile::Sources, Failure> {
-        profile::Sources::read(self.base_url.as_deref(), self.profile.as_deref())
-    }
-
-    /// The same with a profile that need not be there yet.
-    pub(super) fn sources_for_login(&self) -> Result<profile::Sources, Failure> {
-        profile::Sources::for_login(self.base_url.as_deref(), self.profile.as_deref())
-    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -134,7 +134,7 @@ impl From<ClientError> for Failure {
                 let failure = Self::new(refusal(status), format!("{message} ({})", detail.code));
                 match status {
                     401 => failure.then(
-                        "check BLUUM_API_KEY and BLUUM_API_SECRET, or run `bluum-hooks login` again",
+                        "check BLUUM_API_KEY and BLUUM_API_SECRET, or `bluum-hooks login` again",
                     ),
                     _ => failure,
                 }

@@ -131,9 +131,8 @@ impl Sources {
     /// Key and secret are a pair: both come from the same place.
     pub(super) fn login(&self) -> Result<Login, Failure> {
         let missing = |name: &str, why: &str| {
-            Failure::new(Status::Credentials, format!("{why}{name} is not set")).then(
-                "run `bluum-hooks login`, or set it and its pair to what `bluum-hooks init` printed",
-            )
+            Failure::new(Status::Credentials, format!("{why}{name} is not set"))
+                .then("run `bluum-hooks login`, or set it and its pair as `init` printed them")
         };
         let base = self.base();
         match (Setting::of_variable(KEY), Setting::of_variable(SECRET)) {

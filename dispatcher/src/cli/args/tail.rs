@@ -4,8 +4,7 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Times are UTC. It asks once a second; of what is replayed, it tells the newest 200 deliveries of each
-webhook.
+Times are UTC. It asks once a second. Of what is replayed, it sees the newest 200 of each webhook.
 
 Examples:
   bluum-hooks tail                        the last 10 attempts, and those to come
@@ -41,7 +40,8 @@ Examples:
   bluum-hooks doctor                      what can be checked from here
   bluum-hooks doctor 3000/webhooks        and whether the app answers there
 
-Exit status: 0 all is well, 2 settings, 3 credentials, 5 the daemon does not answer, 1 anything else.")]
+Exit status: 0 all is well, 2 settings, 3 credentials, 5 the daemon does not answer,
+  1 anything else.")]
 pub(in crate::cli) struct DoctorArgs {
     /// Where the app listens: PORT, PORT/PATH or URL [default: the project's targets]
     pub(in crate::cli) target: Vec<String>,
