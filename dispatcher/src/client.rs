@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bluum_hooks_shared::error::{ErrorBody, ErrorDetail};
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Method, Request};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -148,13 +148,24 @@ impl Client {
         self.open(Method::GET, path, Bytes::new(), last).await
     }
 
-    async fn open(
+    /// What time it is where the daemon is, as HTTP says it. No key is needed.
+    pub async fn date(&self) -> Result<Option<String>, ClientError> {
+        let answer = self.ask(Method::GET, "/healthz", Bytes::new(), None).await?;
+        if !answer.status().is_success() {
+            let status = answer.status().as_u16();
+            return Err(ClientError::Strange { base: self.base.clone(), status });
+        }
+        let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
+        Ok(date.map(str::to_owned))
+    }
+
+    async fn ask(
         &self,
         method: Method,
         path: &str,
         body: Bytes,
         last_event: Option<&str>,
-    ) -> Result<Incoming, ClientError> {
+    ) -> Result<Response<Incoming>, ClientError> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base))
@@ -165,7 +176,17 @@ impl Client {
         }
         let request =
             request.body(Full::new(body)).map_err(|_| ClientError::BadBase(self.base.clone()))?;
-        let answer = self.http.request(request).await.map_err(|error| self.unreachable(&error))?;
+        self.http.request(request).await.map_err(|error| self.unreachable(&error))
+    }
+
+    async fn open(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        last_event: Option<&str>,
+    ) -> Result<Incoming, ClientError> {
+        let answer = self.ask(method, path, body, last_event).await?;
         let status = answer.status();
         if status.is_success() {
             return Ok(answer.into_body());

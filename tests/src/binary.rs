@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -87,6 +87,8 @@ fn command_of(path: &Path, arguments: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
+    // Nor the profiles of whoever runs the tests.
+    command.env("XDG_CONFIG_HOME", folder().join("no-profiles"));
     command
 }
 
@@ -121,6 +123,15 @@ impl Run {
 /// Runs `bluum-hooks` with these arguments to its end.
 pub fn run(arguments: &[&str]) -> Run {
     finish(command(arguments))
+}
+
+/// [`finish`] of a command that finds this on its standard input.
+pub fn finish_reading(mut command: Command, input: &str) -> Run {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(input.as_bytes()).unwrap();
+    file.rewind().unwrap();
+    command.stdin(file);
+    finish(command)
 }
 
 /// Runs a prepared command to its end; kills it and panics if it does not end in two minutes.

@@ -208,11 +208,15 @@ impl Daemon {
 
     /// Runs a client command, such as `webhooks`, against this daemon with the operator's key.
     pub fn run(&self, arguments: &[&str]) -> Run {
+        binary::finish(self.command_as(&self.operator, arguments))
+    }
+
+    /// A client command against this daemon with any key.
+    pub fn command_as(&self, key: &Credentials, arguments: &[&str]) -> Command {
         let mut command = binary::command(arguments);
         command.env("BLUUM_BASE_URL", &self.base);
-        command.env("BLUUM_API_KEY", &self.operator.key);
-        command.env("BLUUM_API_SECRET", &self.operator.secret);
-        binary::finish(command)
+        command.env("BLUUM_API_KEY", &key.key).env("BLUUM_API_SECRET", &key.secret);
+        command
     }
 
     /// Creates an API key with these fields (`role`, `tenant`, …).

@@ -27,6 +27,7 @@ pub mod seed;
 pub mod severable;
 pub mod sim;
 pub mod sink;
+pub mod snapshot;
 pub mod socket;
 pub mod sse;
 pub mod terminal;

@@ -87,3 +87,27 @@ fn what_cannot_be_verified_is_status_2() {
         assert!(!run.stderr.contains("QUFB"), "{run:?}");
     }
 }
+
+/// `listen --save` leaves behind which file it wrote.
+#[test]
+fn last_is_the_last_delivery_that_was_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = || {
+        let mut command = binary::command(&["verify", "last"]);
+        command.env("XDG_STATE_HOME", folder.path()).env("BLUUM_WEBHOOK_SECRET", SECRET);
+        binary::finish(command)
+    };
+    assert!(run().must_exit(2).stderr.contains("listen --save FILE"));
+    let (request, _) = signed(folder.path(), BODY.as_bytes());
+    let request = fs::read_to_string(request.trim_start_matches('@')).unwrap();
+    let mut record: Value = serde_json::from_str(&request).unwrap();
+    record["type"] = json!("delivery");
+    let lines = format!("{}\n{record}\n{}\n", json!({"type": "delivery"}), json!({"type": "end"}));
+    let saved = at(folder.path(), "events.ndjson", lines);
+    fs::create_dir(folder.path().join("bluum-hooks")).unwrap();
+    let pointer = folder.path().join("bluum-hooks/last-saved");
+    fs::write(&pointer, saved.trim_start_matches('@')).unwrap();
+    assert!(run().must_exit(0).stdout.starts_with("✓ valid"));
+    fs::write(folder.path().join("events.ndjson"), "{\"type\":\"end\"}\n").unwrap();
+    assert!(run().must_exit(2).stderr.contains("there is no delivery in"));
+}

@@ -132,3 +132,32 @@ fn what_is_not_there_is_said_as_by_other_commands() {
     let error: Value = serde_json::from_str(&error.stderr).unwrap();
     assert!(text(&error["error"], "message").starts_with("'x\\u001b[2J' is no event"), "{error}");
 }
+
+/// What is shown to be copied does what it says, byte for byte.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_event_is_shown_with_a_command_that_sends_it() {
+    let daemon = daemon::shared(&[]);
+    let (sink, partner, webhook) = Partner::joined(&daemon).await;
+    let key = daemon.new_key(&json!({"role": "tenant", "tenant": partner.tenant})).await;
+    let show = || bluum_hooks_tests::binary::finish(daemon.command_as(&key, &["show", "last"]));
+    assert!(show().must_exit(4).stderr.contains("there is no event yet"));
+    for number in 0..450 {
+        let order = json!({"id": "ord_1", "note": format!("it's ${number} `ls`")});
+        partner.publish("order.filled", &order).await;
+    }
+    let last = partner.events().await.pop().unwrap();
+    partner.until_delivery(&webhook, text(&last, "id"), "delivered").await;
+    let shown = show().must_exit(0).stdout;
+    has(&shown, &[text(&last, "id"), "TRY STARTED STATUS TOOK ANSWER", "the sink says 200"]);
+
+    let curl = shown.split("not signed:\n").nth(1).unwrap().split("\nSigned:").next().unwrap();
+    let words = std::process::Command::new("sh")
+        .args(["-c", &format!("curl() {{ printf '%s\\n' \"$@\"; }}; {curl}")])
+        .output();
+    let words = String::from_utf8(words.unwrap().stdout).unwrap();
+    let words: Vec<&str> = words.lines().collect();
+    let body = sink.requests().pop().unwrap();
+    assert_eq!(words[0], sink.url("/in"));
+    assert_eq!(words.last().unwrap().as_bytes(), &*body.body, "byte for byte");
+    assert!(words.contains(&&*format!("webhook-id: {}", text(&last, "id"))), "{words:?}");
+}

@@ -1,27 +1,34 @@
 //! Every command and flag, and the help that goes with it.
 
 use std::env;
-use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::failure::{Failure, Status};
-use crate::client::Client;
-use crate::config::{DEFAULT_LISTEN, Sources};
+use super::failure::Failure;
+use crate::config::Sources;
 
 mod database;
+mod global;
+mod layout;
 mod limits;
 mod listen;
+mod login;
+mod replay;
 mod signatures;
+mod tail;
 mod trigger;
 mod webhooks;
 
 pub(super) use self::database::{AuditArgs, KeyedDatabaseArgs, RekeyArgs, SecretsCommand};
+pub(super) use self::global::Global;
+pub(super) use self::layout::definition;
 use self::limits::LimitArgs;
 pub(super) use self::listen::{ListenArgs, PartArg, ReportArg};
+pub(super) use self::login::LoginArgs;
+pub(super) use self::replay::ReplayEventsArgs;
 pub(super) use self::signatures::{SignArgs, VerifyArgs};
+pub(super) use self::tail::{DoctorArgs, TailArgs};
 pub(super) use self::trigger::TriggerArgs;
 pub(super) use self::webhooks::{ReplayArgs, WebhookSettings, WebhooksCommand};
 
@@ -34,7 +41,7 @@ const EXIT_STATUS: &str = "Exit status:
   5  the daemon does not answer
   6  another process listens under this name
   7  the signature does not verify
-  8  what was triggered was not delivered
+  8  a delivery that was waited for was not answered with 2xx
   9  the audit found a promise that is not kept
   124, 126, 127, 130  see `bluum-hooks listen --help`
 
@@ -49,58 +56,6 @@ pub(super) struct Cli {
     pub(super) global: Global,
     #[command(subcommand)]
     pub(super) command: Command,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Global options")]
-pub(super) struct Global {
-    /// One JSON object per line on stdout, nothing else there
-    #[arg(long, global = true, env = "BLUUM_HOOKS_JSON", value_parser = FalseyValueParser::new())]
-    #[arg(hide_env_values = true)]
-    pub(super) json: bool,
-    /// Where the daemon is, for commands that talk to one [env: BLUUM_BASE_URL]
-    #[arg(long, global = true, value_name = "URL")]
-    base_url: Option<String>,
-}
-
-impl Global {
-    /// A client with the key pair of the environment. Never from an argument: others can read
-    /// these.
-    pub(super) fn client(&self) -> Result<Client, Failure> {
-        let Login { key, secret, base, .. } = self.login()?;
-        Client::new(&base, &key, &secret).map_err(|error| match error.kind() {
-            ErrorKind::InvalidInput => Failure::new(Status::Usage, error.to_string()),
-            _ => Failure::unexpected(&error),
-        })
-    }
-
-    /// What a client is made of.
-    pub(super) fn login(&self) -> Result<Login, Failure> {
-        let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-        let credential = |name: &str| {
-            variable(name).ok_or_else(|| {
-                Failure::new(Status::Credentials, format!("{name} is not set"))
-                    .then("set it and its pair to what `bluum-hooks init` printed")
-            })
-        };
-        let key = credential("BLUUM_API_KEY")?;
-        let secret = credential("BLUUM_API_SECRET")?;
-        let (base, base_from) = match (&self.base_url, variable("BLUUM_BASE_URL")) {
-            (Some(base), _) => (base.clone(), "--base-url"),
-            (None, Some(base)) => (base, "BLUUM_BASE_URL"),
-            (None, None) => (format!("http://{DEFAULT_LISTEN}"), "the default"),
-        };
-        Ok(Login { key, secret, base, base_from })
-    }
-}
-
-/// Who asks, and whom.
-pub(super) struct Login {
-    pub(super) key: String,
-    secret: String,
-    pub(super) base: String,
-    /// Who said so.
-    pub(super) base_from: &'static str,
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,13 +84,18 @@ pub(super) enum Command {
     Deliveries(DeliveriesCommand),
     /// Send a sample event, or a story of them, to the daemon or straight to a server
     Trigger(Box<TriggerArgs>),
+    /// Deliver past events again, to this machine's listener, a webhook or a local server
+    Replay(ReplayEventsArgs),
+    /// Follow attempts and their outcome, of all webhooks
+    Tail(TailArgs),
     /// Show an event or a delivery, and why it did not arrive
     #[command(after_help = "Examples:
+  bluum-hooks show last             the newest event
   bluum-hooks show evt_…
   bluum-hooks show evt_… --why      each attempt, what is wrong, what happens next
   bluum-hooks show dlv_… --why")]
     Show {
-        /// The event, evt_…, or one of its deliveries, dlv_…
+        /// The event, evt_…, or one of its deliveries, dlv_…, or last
         id: String,
         /// Tell every attempt, why it stands where it stands, and what happens next
         #[arg(long)]
@@ -145,7 +105,13 @@ pub(super) enum Command {
     Verify(VerifyArgs),
     /// Sign a body: print the three headers that come with it
     Sign(SignArgs),
-    /// Show which key asks, whom it acts for, and where it asks
+    /// Check settings, daemon, clock, stream, target and secret, and say what to do
+    Doctor(DoctorArgs),
+    /// Keep a key pair in a profile, once the daemon has accepted it
+    Login(LoginArgs),
+    /// Forget the key pair of a profile
+    Logout,
+    /// Show which key asks, whom it acts for, where it asks, and who said so
     Whoami,
     /// Manage API keys (operators)
     #[command(subcommand, visible_alias = "key")]
@@ -404,12 +370,10 @@ pub(super) enum TenantsCommand {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_definitions_are_sound() {
-        Cli::command().debug_assert();
+        definition().debug_assert();
     }
 }

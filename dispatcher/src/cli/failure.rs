@@ -27,7 +27,7 @@ pub(super) enum Status {
     Busy = 6,
     /// A signature that does not verify.
     Unverified = 7,
-    /// Something was to be delivered, and was not.
+    /// A delivery that was waited for was not answered with 2xx.
     Undelivered = 8,
     /// The audit found a promise that is not kept.
     Violated = 9,
@@ -52,6 +52,7 @@ impl Status {
             Self::Unreachable => "unreachable",
             Self::Busy => "listener_busy",
             Self::Unverified => "unverified",
+            Self::Undelivered => "undelivered",
             Self::Violated => "violated",
             Self::Late => "late",
             Self::CommandNotRunnable => "command_not_runnable",
@@ -91,14 +92,15 @@ impl Failure {
         self.exit.unwrap_or(self.status as u8)
     }
 
-    pub(super) fn next(&self) -> Option<&str> {
-        self.next.as_deref()
-    }
-
     /// What to try next.
     #[must_use]
     pub(super) fn then(self, next: impl Into<String>) -> Self {
         Self { next: Some(next.into()), ..self }
+    }
+
+    /// What was said to try next.
+    pub(super) fn next(&self) -> Option<&str> {
+        self.next.as_deref()
     }
 
     pub(super) fn unexpected(error: &(dyn Error + 'static)) -> Self {
@@ -167,7 +169,9 @@ impl From<ClientError> for Failure {
             ClientError::Refused { status, detail } => {
                 let failure = Self::new(refusal(status), format!("{message} ({})", detail.code));
                 match status {
-                    401 => failure.then("check BLUUM_API_KEY and BLUUM_API_SECRET"),
+                    401 => failure.then(
+                        "check BLUUM_API_KEY and BLUUM_API_SECRET, or `bluum-hooks login` again",
+                    ),
                     _ => failure,
                 }
             }

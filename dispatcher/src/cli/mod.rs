@@ -7,35 +7,45 @@ mod completions;
 mod daemon;
 mod deliveries;
 mod demo;
+mod doctor;
 mod events;
 mod failure;
 mod follow;
 mod init;
 mod journey;
 mod keys;
+mod line;
 mod listen;
+mod login;
+mod newest;
 mod print;
+mod profile;
 mod query;
+mod replay;
 mod replays;
+mod saved;
 mod secrets;
 mod serve;
 mod show;
 mod sign;
 mod signed;
 mod spacing;
+mod tail;
 mod target;
 mod tenants;
 mod trigger;
 mod verify;
 mod webhooks;
+mod which;
 mod whoami;
 
 use std::env;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::builder::{FalseyValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 use tokio::runtime::{Builder, Runtime};
 
 use self::args::{Cli, Command, SecretsCommand};
@@ -44,7 +54,10 @@ use self::print::Printer;
 
 /// Reads the arguments, runs the command, and turns what went wrong into a line and a status.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    if completions::asked_for() {
+        return ExitCode::SUCCESS;
+    }
+    let cli = match parsed(env::args_os()) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && asks_for_json() => {
             return Printer::new(true).failure(&misused(&error));
@@ -66,6 +79,12 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => printer.failure(&failure),
     }
+}
+
+fn parsed(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut definition = args::definition();
+    let mut matches = definition.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut definition))
 }
 
 /// Whether arguments that cannot be parsed ask for JSON all the same.
@@ -105,7 +124,12 @@ async fn run(cli: Cli, printer: Printer) -> Result<(), Failure> {
         Command::Events(command) => events::run(command, &global.client()?, printer).await,
         Command::Deliveries(command) => deliveries::run(command, &global.client()?, printer).await,
         Command::Trigger(args) => trigger::run(&args, &global, printer).await,
+        Command::Replay(args) => replay::run(args, &global, printer).await,
+        Command::Tail(args) => tail::run(args, &global.client()?, printer).await,
+        Command::Doctor(args) => doctor::run(args, &global, printer).await,
         Command::Show { id, why } => show::run(&id, why, &global.client()?, printer).await,
+        Command::Login(args) => login::run(args, &global, printer).await,
+        Command::Logout => login::out(&global, printer),
         Command::Whoami => whoami::run(&global, printer).await,
         Command::Completions { shell } => completions::script(shell, printer),
         Command::Man { folder } => completions::man(&folder, printer),
@@ -127,7 +151,8 @@ mod tests {
             (vec!["keys", "create"], "required arguments were not provided: --role <ROLE>; try"),
             (vec!["webhooks"], "a command is missing; try '--help'"),
         ] {
-            let error = Cli::try_parse_from([vec!["bluum-hooks"], arguments].concat()).unwrap_err();
+            let arguments = [vec!["bluum-hooks"], arguments].concat();
+            let error = parsed(arguments.into_iter().map(OsString::from)).unwrap_err();
             let line = misused(&error).to_string();
             assert!(line.contains(words) && !line.contains('\n'), "{line}");
         }

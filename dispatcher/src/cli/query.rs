@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use bluum_hooks_shared::api::List;
+use bluum_hooks_shared::api::{Delivery, List, MAX_LIMIT, Webhook};
+use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
 use super::args::ListArgs;
+use crate::client::{Client, ClientError};
 
 /// The path of one object. Whatever was typed stays one segment.
 pub(super) fn item(collection: &str, id: &str) -> String {
@@ -26,6 +28,50 @@ pub(super) fn path(collection: &str, list: &ListArgs, filters: &[(&str, Option<&
     match query.finish() {
         query if query.is_empty() => collection.to_owned(),
         query => format!("{collection}?{query}"),
+    }
+}
+
+/// One object.
+pub(super) async fn one<T: DeserializeOwned>(
+    client: &Client,
+    collection: &str,
+    id: &str,
+) -> Result<T, ClientError> {
+    client.read(&client.get(&item(collection, id)).await?)
+}
+
+/// All items of a list, page by page.
+pub(super) async fn all<T: DeserializeOwned + Identified>(
+    collection: &str,
+    filters: &[(&str, Option<&str>)],
+    client: &Client,
+) -> Result<Vec<T>, ClientError> {
+    let mut all: Vec<T> = Vec::new();
+    loop {
+        let page = ListArgs { limit: Some(MAX_LIMIT), starting_after: all.last().map(T::id) };
+        let answer = client.get(&path(collection, &page, filters)).await?;
+        let page: List<T> = client.read(&answer)?;
+        all.extend(page.data);
+        if !page.has_more {
+            return Ok(all);
+        }
+    }
+}
+
+/// What a list can be gone on with after.
+pub(super) trait Identified {
+    fn id(&self) -> String;
+}
+
+impl Identified for Delivery {
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+}
+
+impl Identified for Webhook {
+    fn id(&self) -> String {
+        self.id.to_string()
     }
 }
 

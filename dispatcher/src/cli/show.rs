@@ -4,18 +4,16 @@
 //! why and what next, `timeline` and `render` put it on the terminal.
 
 use bluum_hooks_receiver::Event;
-use bluum_hooks_shared::api::{Delivery, List, Webhook};
+use bluum_hooks_shared::api::{Delivery, Webhook};
 use bluum_hooks_shared::id::{DeliveryId, EventId};
 use bluum_hooks_shared::time::Timestamp;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use self::explain::{Absent, Explanation};
-use super::args::ListArgs;
 use super::failure::{Failure, Status};
 use super::print::Printer;
-use super::{events, query};
+use super::{events, newest, query};
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
 
@@ -81,21 +79,31 @@ pub(super) async fn run(
     client: &Client,
     printer: Printer,
 ) -> Result<(), Failure> {
+    let newest = match id {
+        "last" => Some(newest::event(client).await?.ok_or_else(|| {
+            Failure::new(Status::NotFound, "there is no event yet")
+                .then("publish one: `bluum-hooks events publish order.filled`")
+        })?),
+        _ => None,
+    };
+    let id = newest.as_deref().unwrap_or(id);
     let one = if id.starts_with(DeliveryId::PREFIX) {
-        Some(get::<Delivery>(client, "/v1/deliveries", id).await?)
+        Some(query::one::<Delivery>(client, "/v1/deliveries", id).await?)
     } else if id.starts_with(EventId::PREFIX) {
         None
     } else {
         let message = format!("'{}' is no event and no delivery", words::harmless(id));
-        return Err(Failure::new(Status::Usage, message).then("give an id, evt_… or dlv_…"));
+        return Err(
+            Failure::new(Status::Usage, message).then("give an id, evt_… or dlv_…, or last")
+        );
     };
     let event = one.as_ref().map_or_else(|| id.to_owned(), |one| one.event_id.to_string());
     let answer = client.get(&query::item("/v1/events", &event)).await;
     let answer = answer.map_err(|error| forgotten(error.into(), &event))?;
-    let webhooks = list("/v1/webhooks", &[("for_event", Some(&*event))], client).await?;
+    let webhooks = query::all("/v1/webhooks", &[("for_event", Some(&*event))], client).await?;
     let deliveries = match one {
         Some(delivery) => vec![delivery],
-        None => deliveries(&event, why, client).await?,
+        None => deliveries(&event, client).await?,
     };
     let mut seen = Seen {
         event: events::read(&answer)?,
@@ -110,7 +118,7 @@ pub(super) async fn run(
     }
     for delivery in deliveries {
         let ahead = match delivery.blocked_by.filter(|_| why) {
-            Some(ahead) => Some(get(client, "/v1/deliveries", &ahead.to_string()).await?),
+            Some(ahead) => Some(query::one(client, "/v1/deliveries", &ahead.to_string()).await?),
             None => None,
         };
         seen.others.retain(|webhook| webhook.id != delivery.webhook_id);
@@ -137,15 +145,6 @@ impl Seen {
     }
 }
 
-async fn get<T: DeserializeOwned>(
-    client: &Client,
-    collection: &str,
-    id: &str,
-) -> Result<T, Failure> {
-    let answer = client.get(&query::item(collection, id)).await?;
-    Ok(client.read(&answer)?)
-}
-
 /// The faults that stand; none, if that cannot be asked.
 async fn faults(client: &Client) -> Vec<Fault> {
     #[derive(Deserialize)]
@@ -156,48 +155,14 @@ async fn faults(client: &Client) -> Vec<Fault> {
     ready.map_or_else(|_| Vec::new(), |ready| ready.faults)
 }
 
-/// The deliveries of an event, with their attempts where these are to be explained.
-async fn deliveries(event: &str, why: bool, client: &Client) -> Result<Vec<Delivery>, Failure> {
+/// The deliveries of an event, with their attempts.
+async fn deliveries(event: &str, client: &Client) -> Result<Vec<Delivery>, Failure> {
     let path = format!("{}/deliveries", query::item("/v1/events", event));
-    let mut deliveries: Vec<Delivery> = list(&path, &[], client).await?;
-    for delivery in deliveries.iter_mut().filter(|_| why) {
-        *delivery = get(client, "/v1/deliveries", &delivery.id.to_string()).await?;
+    let mut deliveries: Vec<Delivery> = query::all(&path, &[], client).await?;
+    for delivery in &mut deliveries {
+        *delivery = query::one(client, "/v1/deliveries", &delivery.id.to_string()).await?;
     }
     Ok(deliveries)
-}
-
-/// All items of a list, page by page.
-async fn list<T: DeserializeOwned + Identified>(
-    path: &str,
-    filters: &[(&str, Option<&str>)],
-    client: &Client,
-) -> Result<Vec<T>, Failure> {
-    let mut all: Vec<T> = Vec::new();
-    loop {
-        let page = ListArgs { limit: Some(200), starting_after: all.last().map(T::id) };
-        let answer = client.get(&query::path(path, &page, filters)).await?;
-        let page: List<T> = client.read(&answer)?;
-        all.extend(page.data);
-        if !page.has_more {
-            return Ok(all);
-        }
-    }
-}
-
-trait Identified {
-    fn id(&self) -> String;
-}
-
-impl Identified for Delivery {
-    fn id(&self) -> String {
-        self.id.to_string()
-    }
-}
-
-impl Identified for Webhook {
-    fn id(&self) -> String {
-        self.id.to_string()
-    }
 }
 
 /// An event that is not there may have been: its id says when it was accepted.

@@ -195,7 +195,7 @@ fn check(scenario: &Scenario, args: &TriggerArgs) -> Result<(), Failure> {
 /// A client for the sandbox: in production an example would look as if money had moved.
 async fn sandbox(global: &Global) -> Result<Client, Failure> {
     let client = global.client()?;
-    let own = query::item("/v1/keys", &global.login()?.key);
+    let own = query::item("/v1/keys", &global.sources()?.login()?.key.value);
     let key: ApiKey = client.read(&client.get(&own).await?)?;
     if key.livemode {
         let message = "this key is for production, where an example would look real";

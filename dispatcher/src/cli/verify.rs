@@ -7,6 +7,7 @@ use self::diagnose::{Case, diagnose};
 use super::args::VerifyArgs;
 use super::failure::{Failure, Status};
 use super::print::Printer;
+use super::saved;
 use super::signed::{self, NamedKey, Received};
 use crate::clock::{Clock, SystemClock};
 
@@ -15,6 +16,7 @@ pub(super) fn run(args: &VerifyArgs, printer: Printer) -> Result<(), Failure> {
     let keys: Vec<NamedKey> =
         args.secret.iter().map(|from| signed::key(from)).collect::<Result<_, _>>()?;
     let received = match (&args.event, &args.body) {
+        (Some(event), _) if event == "last" => saved::last()?,
         (Some(event), _) => Received::parse(&signed::read(event)?)?,
         (None, Some(body)) => {
             Received { headers: signed::headers(&args.header)?, body: signed::read(body)? }

@@ -62,6 +62,13 @@ impl Answer {
         self
     }
 
+    /// With this body instead of the short text.
+    #[must_use]
+    pub fn saying(mut self, text: impl Into<Bytes>) -> Self {
+        self.body = Body::Whole(text.into());
+        self
+    }
+
     /// Sends this text one byte at a time, with a pause before each.
     #[must_use]
     pub fn drip(mut self, text: &'static str, pause: Duration) -> Self {

@@ -13,13 +13,14 @@ it. Without EVENT, the body comes from --body and the headers from --header.
 
 Examples:
   bluum-hooks verify @request.txt
+  bluum-hooks verify last
   bluum-hooks verify --body @body.json -H 'webhook-id: evt_…' -H 'webhook-timestamp: …' \\
       -H 'webhook-signature: v1,…' --secret file:secret.txt
   bluum-hooks sign --body @body.json --json | bluum-hooks verify -
 
 Exit status: 0 valid, 7 not valid, 2 nothing that could be verified.")]
 pub(in crate::cli) struct VerifyArgs {
-    /// What was received: @FILE, or - for stdin
+    /// What was received: @FILE, - for stdin, or last: what `listen --save` saved last
     pub(in crate::cli) event: Option<String>,
     /// The body alone, byte for byte: @FILE, or - for stdin
     #[arg(long, short, value_name = "FROM", conflicts_with = "event")]

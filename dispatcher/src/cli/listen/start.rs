@@ -57,12 +57,13 @@ pub(super) async fn prepare(
     for forwarder in &settled.forwarders {
         forwarder.target.check().await?;
     }
-    let (client, login) = (global.client()?, global.login()?);
-    let remote =
-        Remote::new(client.clone(), &login.base, &settled.name, settled.args.tenant.clone());
+    let (client, login) = (global.client()?, global.sources()?.login()?);
+    let (base, tenant) = (&login.base.value, settled.args.tenant.clone());
+    let remote = Remote::new(client.clone(), base, &settled.name, tenant);
     let wanted = settled.wanted();
     let limit = settled.args.max_offline;
-    let asked = patiently(limit, async || client.get(&query::item("/v1/keys", &login.key)).await);
+    let asked =
+        patiently(limit, async || client.get(&query::item("/v1/keys", &login.key.value)).await);
     let key: ApiKey = client.read(&asked.await?)?;
     check_mode(&key, settled.args.live)?;
     let listener = patiently(limit, async || remote.put(&wanted).await).await?;

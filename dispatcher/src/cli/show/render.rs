@@ -1,10 +1,13 @@
 //! What was seen, as text for a terminal of 80 columns.
 
-use bluum_hooks_shared::api::DeliveryStatus;
+use std::time::Duration;
+
+use bluum_hooks_shared::api::{Delivery, DeliveryStatus};
 use bluum_hooks_shared::id::EventId;
 
-use super::words::{harmless, paragraph, when};
+use super::words::{first_line, harmless, paragraph, took, when};
 use super::{Owed, Seen, explain, timeline};
+use crate::cli::print::{or_dash, table};
 use crate::cli::spacing::pretty;
 
 /// How many of the webhooks that an event was not sent to are told one by one.
@@ -22,6 +25,9 @@ pub(super) fn text(seen: &Seen, why: bool, colour: bool) -> String {
         blocks.extend(faults(seen));
     } else if seen.owed.is_empty() {
         blocks.push("No webhook got it.".into());
+    }
+    if !why {
+        blocks.extend(by_hand(seen));
     }
     if !why && !seen.owed.iter().any(|owed| owed.delivery.status == DeliveryStatus::Delivered) {
         blocks.push(format!("Why? bluum-hooks show {} --why", seen.event.id));
@@ -65,8 +71,61 @@ pub(super) fn block(owed: &Owed, seen: &Seen, why: bool, colour: bool) -> String
         lines.push(paragraph("  why   ", &said.why));
         lines.push(paragraph("  next  ", &said.next));
         lines.extend(said.commands.iter().map(|command| format!("          {command}")));
+    } else if let Some(attempts) = attempts(delivery) {
+        lines.extend([String::new(), attempts]);
     }
     lines.join("\n")
+}
+
+/// A line for each request that was made.
+fn attempts(delivery: &Delivery) -> Option<String> {
+    let attempts = delivery.attempts.as_deref().filter(|attempts| !attempts.is_empty())?;
+    let rows = attempts.iter().map(|attempt| {
+        let took = took(Duration::from_millis(attempt.duration_ms));
+        let said = attempt.response_body.as_deref().and_then(first_line);
+        let error = attempt.error.as_deref().filter(|_| attempt.status.is_none()).map(harmless);
+        let number = format!("#{}", attempt.number);
+        let answer = error.or(said).unwrap_or_default();
+        [number, attempt.started_at.to_string(), or_dash(attempt.status), took, answer]
+    });
+    let table = table(["TRY", "STARTED", "STATUS", "TOOK", "ANSWER"], rows);
+    Some(table.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"))
+}
+
+/// A command to copy: what a receiver gets, but for the signature, which only its secret makes. It
+/// goes to this machine: whoever tries something out does not mean production.
+fn by_hand(seen: &Seen) -> Option<String> {
+    const MOST_BYTES: usize = 4096;
+    let owed = seen.owed.first()?;
+    let (id, body) = (&seen.event.id, &seen.raw);
+    let signed = format!("bluum-hooks replay {id} --to PORT/PATH");
+    // What a terminal would not show as it is cannot be copied from it either.
+    if body.len() > MOST_BYTES || harmless(body) != *body {
+        return Some(format!("Send it by hand:\n  {signed}"));
+    }
+    let is_here = |url: &&str| {
+        ["http://127.0.0.1", "http://localhost", "http://[::1]"]
+            .iter()
+            .any(|here| url.strip_prefix(here).is_some_and(|rest| rest.starts_with([':', '/'])))
+    };
+    let url = owed.webhook.as_ref().map(|webhook| &*webhook.url).filter(is_here);
+    let url = quoted(&harmless(url.unwrap_or("http://localhost:3000/webhooks")));
+    let Delivery { sequence, attempt_count, .. } = owed.delivery;
+    let lines = [
+        format!("  curl {url} -H 'content-type: application/json'"),
+        format!("    -H 'webhook-id: {id}'"),
+        format!(
+            "    -H 'webhook-sequence: {sequence}' -H 'webhook-attempt: {}'",
+            attempt_count.max(1)
+        ),
+        format!("    --data-raw {}", quoted(body)),
+    ];
+    Some(format!("Send it by hand, not signed:\n{}\nSigned:\n  {signed}", lines.join(" \\\n")))
+}
+
+/// For a shell, one word.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn painted(text: &str, status: DeliveryStatus) -> String {
