@@ -23,7 +23,8 @@ impl super::Sources {
 pub(super) fn parse(text: &str, name: &str) -> Result<BTreeMap<&'static str, Given>, ConfigError> {
     let refuse = |message| ConfigError { source: name.to_owned(), message };
     let table: Table = text.parse().map_err(|error: toml::de::Error| {
-        let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+        let above = error.span().map_or(0, |span| text[..span.start].matches('\n').count());
+        let line = above + 1;
         refuse(format!("not valid TOML at line {line}: {}", error.message()))
     })?;
     let mut given = BTreeMap::new();

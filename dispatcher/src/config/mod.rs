@@ -279,6 +279,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_toml_is_told_with_its_line() {
+        for (file, line) in [
+            ("=", 1),
+            ("grace = '1s'\n= 1", 2),
+            ("grace = '1s'\n\n  = 1\n", 3),
+            ("grace = '1s'\ngrace = '2s'\n", 2),
+        ] {
+            let refused = read(&[], &[], file).unwrap_err();
+            let place = format!("hooks.toml: not valid TOML at line {line}: ");
+            assert!(refused.starts_with(&place), "{file:?}: {refused}");
+        }
+    }
+
+    #[test]
     fn an_empty_list_is_no_list() {
         for empty in ["", ",,", "1s,,2s"] {
             let refused = read(&[("retry_schedule", empty)], &[], "").unwrap_err();
