@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use ratatui_core::style::{Color, Modifier, Style, Stylize};
 use ratatui_core::text::{Line, Span};
 
-use super::super::record::{Delivery, Outcome, Ready, Record};
+use super::super::record::{Delivery, Outcome, Record};
 use super::body;
 use crate::cli::show::words::{harmless, paragraph};
 
@@ -88,7 +88,6 @@ pub(in crate::cli) fn lines(record: &Record, columns: &Columns) -> Vec<Line<'sta
             lines.extend(cause_line(delivery));
             lines
         }
-        Record::Ready(ready) => ready_lines(ready),
         Record::Disconnected { reason, retry_ms } => {
             let retry = seconds(*retry_ms);
             alarm(&format!("disconnected ({}) — retry in {retry}", harmless(reason)))
@@ -112,7 +111,8 @@ pub(in crate::cli) fn lines(record: &Record, columns: &Columns) -> Vec<Line<'sta
             lines.extend(hint.iter().map(|hint| Line::raw(format!("  {}", harmless(hint)))));
             lines
         }
-        Record::End { .. } => Vec::new(),
+        // Said before the screen was there, and after it is gone.
+        Record::Ready(_) | Record::End { .. } => Vec::new(),
     }
 }
 
@@ -124,19 +124,6 @@ pub(in crate::cli) fn hint_lines(hint: &str) -> Vec<Line<'static>> {
         None => Line::raw(line.to_owned()),
     };
     text.lines().map(styled).collect()
-}
-
-fn ready_lines(ready: &Ready) -> Vec<Line<'static>> {
-    let mode = if ready.livemode { live() } else { Span::raw("sandbox") };
-    let text = format!(
-        " · listener {} · secret {} · {} waiting",
-        harmless(&ready.listener),
-        harmless(&ready.secret_fingerprint),
-        ready.waiting
-    );
-    let mut lines = vec![Line::from(vec![Span::raw("✓ ").green(), mode, Span::raw(text)])];
-    lines.extend(ready.targets.iter().map(|target| Line::raw(format!("  {}", harmless(target)))));
-    lines
 }
 
 fn alarm(text: &str) -> Vec<Line<'static>> {
