@@ -19,8 +19,6 @@ use rustls::crypto::ring;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::telemetry::Chain;
-
 /// How often a request that came too fast, or when the daemon was full, is made again.
 const PATIENCE: usize = 3;
 /// The longest wait for that; beyond it, a person should decide.
@@ -130,8 +128,13 @@ impl Client {
         Ok(body.map_err(|error| self.unreachable(&error))?.to_bytes())
     }
 
+    /// Only the root of it is news to a person.
     fn unreachable(&self, error: &(dyn std::error::Error + 'static)) -> ClientError {
-        ClientError::Unreachable { base: self.base.clone(), cause: Chain(error).to_string() }
+        let mut cause = error;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        ClientError::Unreachable { base: self.base.clone(), cause: cause.to_string() }
     }
 
     /// A stream as it comes in, once its head says that all is well.

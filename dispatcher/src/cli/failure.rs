@@ -167,7 +167,8 @@ impl From<ClientError> for Failure {
             }
             ClientError::BadBase(_) => Self::new(Status::Usage, message),
             ClientError::Refused { status, detail } => {
-                let failure = Self::new(refusal(status), format!("{message} ({})", detail.code));
+                let message = format!("{} ({})", message.trim_end_matches('.'), detail.code);
+                let failure = Self::new(refusal(status), message);
                 match status {
                     401 => failure.then(
                         "check BLUUM_API_KEY and BLUUM_API_SECRET, or `bluum-hooks login` again",
