@@ -45,6 +45,17 @@ pub fn folder() -> PathBuf {
 
 /// Builds a binary of a workspace, in the profile and target folder of the test itself.
 pub fn build(workspace: &Path, name: &str, arguments: &[&str]) -> PathBuf {
+    cargo_build(workspace, &[&["--bin", name], arguments].concat());
+    folder().join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// Builds an example of the receiver, in the folder `examples` of [`folder`].
+pub fn build_example(name: &str) {
+    // As ./check builds everything, so that nothing is built twice there.
+    cargo_build(workspace(), &["--workspace", "--all-features", "--example", name]);
+}
+
+fn cargo_build(workspace: &Path, arguments: &[&str]) {
     let folder = folder();
     let profile = match folder.file_name().unwrap().to_str().unwrap() {
         "debug" => "dev",
@@ -59,14 +70,13 @@ pub fn build(workspace: &Path, name: &str, arguments: &[&str]) -> PathBuf {
         }
     }
     let built = cargo
-        .args(["build", "--quiet", "--bin", name])
+        .args(["build", "--quiet"])
         .args(arguments)
         .args(["--profile", profile, "--target-dir"])
         .arg(folder.parent().unwrap())
         .current_dir(workspace)
         .status();
-    assert!(built.unwrap().success(), "{name} does not build; see above");
-    folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+    assert!(built.unwrap().success(), "{arguments:?} does not build; see above");
 }
 
 /// The binary with these arguments, and none of the settings of the surrounding shell.

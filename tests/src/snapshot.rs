@@ -82,14 +82,15 @@ pub fn neutral(text: &str) -> String {
     let mut rest = text;
     while let Some(letter) = rest.chars().next() {
         let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-        let id = PREFIXES.iter().find(|prefix| rest.starts_with(**prefix));
-        if let Some(prefix) = id.filter(|prefix| rest.len() >= prefix.len() + 26) {
+        let whole = |text: &str| text.bytes().take_while(u8::is_ascii_alphanumeric).count() >= 26;
+        let is_id = |prefix: &str| rest.strip_prefix(prefix).is_some_and(whole);
+        if let Some(prefix) = PREFIXES.into_iter().find(|prefix| is_id(prefix)) {
             kept.push_str(prefix);
             kept.push('…');
             rest = &rest[prefix.len() + 26..];
-        } else if rest.len() >= 12 && is_clock(&rest[..floor(rest, 12)]) {
-            kept.push_str("00:00:00.000");
-            rest = &rest[12..];
+        } else if let Some(time) = [CLOCK, DATE].into_iter().find(|time| begins_like(rest, time)) {
+            kept.push_str(time);
+            rest = &rest[time.len()..];
         } else if letter.is_ascii_digit() {
             let (number, after) = rest.split_at(digits(rest));
             let is_port = kept.ends_with("127.0.0.1:") || kept.ends_with("localhost:");
@@ -108,16 +109,13 @@ pub fn neutral(text: &str) -> String {
     kept
 }
 
-fn floor(text: &str, mut at: usize) -> usize {
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
+const CLOCK: &str = "00:00:00.000";
+const DATE: &str = "0000-00-00T";
 
-fn is_clock(text: &str) -> bool {
+/// Whether a text begins with this, but for its digits.
+fn begins_like(text: &str, zeros: &str) -> bool {
     let shape = |byte: u8| if byte.is_ascii_digit() { b'0' } else { byte };
-    text.bytes().map(shape).eq(*b"00:00:00.000")
+    text.bytes().map(shape).take(zeros.len()).eq(zeros.bytes())
 }
 
 #[cfg(test)]
@@ -136,5 +134,6 @@ mod tests {
     fn what_changes_with_each_run_is_taken_out() {
         let text = "14:02:11.118  200    38 ms  evt_01jxt21q000000000000000003 ü 127.0.0.1:8080 #2";
         assert_eq!(neutral(text), "00:00:00.000  200 N ms  evt_… ü 127.0.0.1:PORT #2");
+        assert_eq!(neutral("2026-06-15T14:30:15.123Z"), "0000-00-00T00:00:00.000Z");
     }
 }

@@ -88,7 +88,7 @@ async fn a_pair_is_kept_once_the_daemon_has_accepted_it_and_used_from_then_on() 
         assert_eq!(mode & 0o777, 0o600, "readable by its owner alone");
     }
     let who = user.run(&["whoami"]).must_exit(0);
-    says(&who, &[&user.key.key, "profile 'default' in", &user.base, "from the default"]);
+    says(&who, &[&user.key.key, "profile 'default'", &user.base, "from the default"]);
     let all = format!("{run:?}{who:?}");
     assert!(!all.contains(&user.key.secret), "the secret is told nowhere");
 
@@ -116,8 +116,8 @@ async fn flags_go_before_variables_before_profiles_before_defaults() {
 
     let told = who(&[("BLUUM_HOOKS_PROFILE", "work")], &[]);
     assert_eq!(from(&told, "profile"), "BLUUM_HOOKS_PROFILE");
-    assert!(text(&told, "key_from").starts_with("profile 'work' in "), "{told}");
-    assert!(text(&told, "base_url_from").starts_with("profile 'work' in "), "{told}");
+    assert_eq!(text(&told, "key_from"), "profile 'work'");
+    assert_eq!(text(&told, "base_url_from"), "profile 'work'");
 
     let elsewhere = ("BLUUM_HOOKS_PROFILE", "elsewhere");
     let told = who(&[elsewhere, ("BLUUM_BASE_URL", daemon.base())], &["-p", "work"]);
@@ -178,6 +178,42 @@ async fn the_project_is_shared_and_so_holds_no_key_and_says_nothing_of_whom_to_a
     fs::remove_file(&project).unwrap();
     fs::write(user.file(), "[default]\napi_kye = 'x'\n").unwrap();
     says(&user.run(&["whoami"]).must_exit(2), &["config.toml at line 2", "api_kye"]);
+}
+
+/// A developer's first command: from then on nothing asks for a key; nobody's pair is replaced.
+#[tokio::test]
+async fn serve_keeps_the_key_of_a_new_database_in_a_profile_that_holds_none() {
+    let daemon = daemon::shared(&[]);
+    let user = User::of(&daemon).await;
+    let serve = |database: &str| {
+        let database = format!("sqlite:{}", user.path(database).display());
+        user.command(&["serve", "--login", "--listen", "127.0.0.1:0", "--database", &database])
+    };
+    let who = |user: &User| user.run(&["whoami", "--json"]).must_exit(0).json();
+
+    let (process, line) = daemon::first_line(serve("a.db"), user.folder.path());
+    let first = who(&user);
+    assert_eq!(
+        (&first["key"]["role"], &first["key"]["livemode"]),
+        (&json!("tenant"), &json!(false))
+    );
+    assert_eq!(line, format!("listening on {}", text(&first, "base_url")));
+    let shown = fs::read_to_string(user.path("log")).unwrap();
+    assert!(shown.contains("Operator") && !shown.contains("Tenant"), "shown once: {shown}");
+    drop(process);
+
+    let (process, _) = daemon::first_line(serve("a.db"), user.folder.path());
+    let again = who(&user);
+    assert_eq!(again["key"]["id"], first["key"]["id"]);
+    assert_ne!(again["base_url"], first["base_url"], "another port");
+    drop(process);
+
+    let run = binary::finish(serve("b.db")).must_exit(2);
+    says(&run, &["profile 'default' in", "holds apk_", "-p NAME", "logout"]);
+    assert!(!user.path("b.db").exists(), "keys that nobody sees are not made");
+    user.run(&["logout"]).must_exit(0);
+    let run = binary::finish(serve("a.db")).must_exit(2);
+    says(&run, &["this one has had its own", "bluum-hooks login", "keys create"]);
 }
 
 /// No terminal, so nothing is asked; what is missing is named.

@@ -141,6 +141,7 @@ A database that does not exist is created as by `init`; its keys are printed on 
 
 Examples:
   bluum-hooks serve
+  bluum-hooks serve --login          while developing: `listen`, `trigger` and all else just work
   bluum-hooks serve --listen 0.0.0.0:4100 --database sqlite:/var/lib/bluum/hooks.db
   bluum-hooks serve --allow-target 127.0.0.0/8      let webhooks point to this machine
   bluum-hooks serve --rate-limit-sandbox 0          sandbox keys without a rate limit")]
@@ -178,6 +179,9 @@ pub(super) struct ServeArgs {
     /// How long what was parked is kept [default: 90d]
     #[arg(long, value_name = "DURATION")]
     retention_parked: Option<String>,
+    /// Keep a new database's sandbox key in the profile
+    #[arg(long)]
+    pub(super) login: bool,
     /// Logs as JSON
     #[arg(long)]
     pub(super) log_json: bool,

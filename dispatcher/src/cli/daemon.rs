@@ -24,6 +24,7 @@ use crate::outbox::Outbox;
 use crate::random::{Random, SystemRandom};
 use crate::replayer::Replayer;
 use crate::retention::Retention;
+use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 use crate::transport::Targets;
 use crate::transport::http::HttpTransport;
@@ -94,6 +95,13 @@ impl Daemon {
         };
         tasks.spawn(api::server::serve(listener, Arc::new(api)));
         Ok(Self { address, credentials, context, store, tasks })
+    }
+
+    /// Whether this is the id of a key that is of use here.
+    pub(super) fn knows(&self, key: &str) -> bool {
+        let registry = self.store.registry();
+        let key = key.parse().ok().and_then(|id| registry.key(id));
+        key.is_some_and(|key| key.revoked_at.is_none())
     }
 
     /// Stops in three stages: intake at once, the rest after `grace` or when `hurry` resolves. Then

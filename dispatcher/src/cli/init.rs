@@ -93,19 +93,25 @@ fn make(
 impl Credentials {
     /// For people: lines to paste into a shell.
     pub(super) fn to_text(&self) -> String {
-        let pair = |pair: &KeyPair| {
-            format!(
-                "  export BLUUM_API_KEY={}\n  export BLUUM_API_SECRET={}",
-                pair.api_key, pair.api_secret
-            )
-        };
+        let TenantCredentials { id, key } = &self.tenant;
         format!(
-            "These keys are for the sandbox and are shown only now.\n\n\
-             Operator (publishes events, manages tenants and keys):\n{}\n\n\
-             Tenant {} (its webhooks, events and deliveries):\n{}",
-            pair(&self.operator),
-            self.tenant.id,
-            pair(&self.tenant.key)
+            "These keys are for the sandbox and are shown only now.\n\n{}\n\n\
+             Tenant {id} (its webhooks, events and deliveries):\n{}",
+            self.operator_to_text(),
+            key.to_text()
         )
+    }
+
+    /// The operator's alone.
+    pub(super) fn operator_to_text(&self) -> String {
+        let pair = self.operator.to_text();
+        format!("Operator (publishes events, manages tenants and keys):\n{pair}")
+    }
+}
+
+impl KeyPair {
+    fn to_text(&self) -> String {
+        let Self { api_key, api_secret } = self;
+        format!("  export BLUUM_API_KEY={api_key}\n  export BLUUM_API_SECRET={api_secret}")
     }
 }

@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::args::{Global, LoginArgs};
 use super::failure::{Failure, Status};
+use super::init::KeyPair;
 use super::print::{Printer, or_dash};
-use super::profile::keyring;
+use super::profile::{Sources, keyring};
 use super::{keys, query};
 use crate::client::Client;
 
@@ -45,15 +46,8 @@ pub(super) async fn run(args: LoginArgs, global: &Global, printer: Printer) -> R
     let known: ApiKey = client.read(&answer)?;
 
     let (profile, place) = (&sources.profile.value, &sources.place);
-    let in_keyring = !file && keyring::keep(key, secret);
-    let kept = (!in_keyring).then_some(secret);
-    let pair = [("base_url", Some(&*base.value)), ("api_key", Some(key)), ("api_secret", kept)];
-    place.write(profile, &pair)?;
-    if let Some(before) = sources.stored_key().filter(|before| *before != key) {
-        keyring::forget(before);
-    }
-    let kept_in = if in_keyring { "the keyring".to_owned() } else { place.to_string() };
-    if !in_keyring && !file {
+    let kept_in = keep(&sources, &base.value, (key, secret), file)?;
+    if !file && kept_in == place.to_string() {
         printer.talk(&format!("no keyring here: the secret is in {place}, for its owner alone"));
     }
     let text = format!(
@@ -68,6 +62,61 @@ pub(super) async fn run(args: LoginArgs, global: &Global, printer: Printer) -> R
     printer.line(&text, &told);
     warn_if_shadowed(&sources.shadowed_by(), printer);
     Ok(())
+}
+
+/// Keeps a pair in the profile; says where its secret is.
+fn keep(
+    sources: &Sources,
+    base: &str,
+    (key, secret): (&str, &str),
+    file: bool,
+) -> Result<String, Failure> {
+    let place = &sources.place;
+    let in_keyring = !file && keyring::keep(key, secret);
+    let kept = (!in_keyring).then_some(secret);
+    let pair = [("base_url", Some(base)), ("api_key", Some(key)), ("api_secret", kept)];
+    place.write(&sources.profile.value, &pair)?;
+    if let Some(before) = sources.stored_key().filter(|before| *before != key) {
+        keyring::forget(before);
+    }
+    Ok(if in_keyring { "the keyring".to_owned() } else { place.to_string() })
+}
+
+/// Keeps the pair that a new database's tenant begins with, in a profile that holds none yet; says
+/// so.
+pub(super) fn first(
+    sources: &Sources,
+    base: &str,
+    tenant: &KeyPair,
+    printer: Printer,
+) -> Result<(), Failure> {
+    is_free(sources)?;
+    let KeyPair { api_key, api_secret } = tenant;
+    let kept_in = keep(sources, base, (&api_key.to_string(), api_secret), false)?;
+    let profile = &sources.profile.value;
+    printer.talk(&format!("✓ logged in as {api_key}, the tenant's key for the sandbox"));
+    printer.talk(&format!("  profile '{profile}', secret in {kept_in}"));
+    warn_if_shadowed(&sources.shadowed_by(), printer);
+    Ok(())
+}
+
+/// The same daemon again, maybe on another port: the pair that is there is its own.
+pub(super) fn again(sources: &Sources, base: &str, printer: Printer) -> Result<(), Failure> {
+    let profile = &sources.profile.value;
+    sources.place.write(profile, &[("base_url", Some(base))])?;
+    printer.talk(&format!("✓ logged in by profile '{profile}'"));
+    warn_if_shadowed(&sources.shadowed_by(), printer);
+    Ok(())
+}
+
+/// Nobody's pair is replaced by one that was made beside it.
+pub(super) fn is_free(sources: &Sources) -> Result<(), Failure> {
+    let (profile, stored) = (&sources.profile.value, sources.stored_key());
+    stored.map_or(Ok(()), |key| {
+        let message = format!("profile '{profile}' in {} holds {key} already", sources.place);
+        Err(Failure::new(Status::Usage, message)
+            .then("take another with -p NAME, or forget that key with `bluum-hooks logout`"))
+    })
 }
 
 /// Forgets the pair of a profile; the rest of it stays.

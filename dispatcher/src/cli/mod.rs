@@ -115,7 +115,7 @@ async fn run(cli: Cli, printer: Printer) -> Result<(), Failure> {
     let Cli { global, command } = cli;
     match command {
         Command::Init(args) => init::run(&args, printer).await,
-        Command::Serve(args) => serve::run(&args, printer).await,
+        Command::Serve(args) => serve::run(&args, &global, printer).await,
         Command::Audit(args) => audit::run(&args, printer).await,
         Command::Secrets(SecretsCommand::Rekey(args)) => secrets::rekey(&args, printer).await,
         Command::Demo(args) => demo::run(&args, printer).await,

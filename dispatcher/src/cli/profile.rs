@@ -101,8 +101,7 @@ impl Sources {
     }
 
     fn of_entry(&self, value: Option<&String>) -> Option<Setting> {
-        let from = format!("profile '{}' in {}", self.profile.value, self.place);
-        Some(Setting::new(value?, from))
+        Some(Setting::new(value?, format!("profile '{}'", self.profile.value)))
     }
 
     /// Where the daemon is.

@@ -12,8 +12,7 @@ use crate::duration;
   bluum-hooks listen                                 print events, forward nothing
   bluum-hooks listen 3000/webhooks                   forward to http://localhost:3000/webhooks
   bluum-hooks listen 'order.*=3000/orders' '*=3000/other'    route by event type
-  bluum-hooks listen 3000/webhooks -- npm run dev    start the app with WEBHOOK_SECRET set, \
-stop together
+  bluum-hooks listen 3000/webhooks -- npm run dev    start the app with WEBHOOK_SECRET set
   bluum-hooks listen 3000/webhooks --expect type=order.filled --within 30s    a CI check
 
 Exit status: 0 condition met or SIGTERM, 3 not authorised, 5 daemon unreachable, 6 name in use,
@@ -30,7 +29,7 @@ pub(in crate::cli) struct ListenArgs {
     #[arg(long, short = 'e', value_delimiter = ',', value_name = "GLOB")]
     #[arg(help_heading = "Which events")]
     pub(in crate::cli) events: Vec<String>,
-    /// Payload condition, e.g. data.currency=USD or 'data.amount>=100' (repeatable, all must hold)
+    /// Payload condition: data.currency=USD, 'data.amount>=100'; all must hold
     #[arg(long = "where", short = 'w', value_name = "COND", help_heading = "Which events")]
     pub(in crate::cli) conditions: Vec<String>,
     /// Where to start: auto, now, last, 10m, a time, a cursor
@@ -57,7 +56,7 @@ pub(in crate::cli) struct ListenArgs {
     /// Add or replace a header on the forwarded request
     #[arg(long, short = 'H', value_name = "NAME: VALUE", help_heading = "Forwarding")]
     pub(in crate::cli) header: Vec<String>,
-    /// Give up on the local server after this long; 0 waits for ever
+    /// How long the local server may take; 0: for ever
     #[arg(long, value_parser = patience, default_value = "30s", value_name = "DURATION")]
     #[arg(help_heading = "Forwarding")]
     pub(in crate::cli) timeout: Duration,
@@ -78,7 +77,7 @@ pub(in crate::cli) struct ListenArgs {
     /// Allow a target that is not on this machine or in a private network
     #[arg(long, help_heading = "Forwarding", hide_short_help = true)]
     pub(in crate::cli) allow_remote: bool,
-    /// Treat a failed local delivery as the dispatcher would: retry on its schedule
+    /// Have a failed local delivery retried, on the dispatcher's schedule
     #[arg(long, help_heading = "Forwarding")]
     pub(in crate::cli) retry: bool,
     /// What to report of the local answer
