@@ -12,8 +12,7 @@ use crate::duration;
   bluum-hooks listen                                 print events, forward nothing
   bluum-hooks listen 3000/webhooks                   forward to http://localhost:3000/webhooks
   bluum-hooks listen 'order.*=3000/orders' '*=3000/other'    route by event type
-  bluum-hooks listen 3000/webhooks -- npm run dev    start the app with WEBHOOK_SECRET set, \
-stop together
+  bluum-hooks listen 3000/webhooks -- npm run dev    start the app with WEBHOOK_SECRET set
   bluum-hooks listen 3000/webhooks --expect type=order.filled --within 30s    a CI check
 
 Exit status: 0 condition met or SIGTERM, 3 not authorised, 5 daemon unreachable, 6 name in use,
@@ -30,16 +29,15 @@ pub(in crate::cli) struct ListenArgs {
     #[arg(long, short = 'e', value_delimiter = ',', value_name = "GLOB")]
     #[arg(help_heading = "Which events")]
     pub(in crate::cli) events: Vec<String>,
-    /// Payload condition, e.g. data.currency=USD or 'data.amount>=100' (repeatable, all must hold)
+    /// Payload condition: data.currency=USD, 'data.amount>=100'; of several, all hold
     #[arg(long = "where", short = 'w', value_name = "COND", help_heading = "Which events")]
     pub(in crate::cli) conditions: Vec<String>,
     /// Where to start: auto, now, last, 10m, a time, a cursor
     #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Which events")]
     pub(in crate::cli) since: String,
     /// Name of this listener; same name, same place in the stream and same secret [default:
-    /// user@host]
-    #[arg(long, short = 'n', env = "BLUUM_HOOKS_LISTENER", value_name = "NAME")]
-    #[arg(hide_env_values = true, help_heading = "Which events")]
+    /// user@host] [env: BLUUM_HOOKS_LISTENER]
+    #[arg(long, short = 'n', value_name = "NAME", help_heading = "Which events")]
     pub(in crate::cli) name: Option<String>,
     /// Disconnect another listener of the same name
     #[arg(long, conflicts_with = "share", help_heading = "Which events")]
@@ -57,7 +55,7 @@ pub(in crate::cli) struct ListenArgs {
     /// Add or replace a header on the forwarded request
     #[arg(long, short = 'H', value_name = "NAME: VALUE", help_heading = "Forwarding")]
     pub(in crate::cli) header: Vec<String>,
-    /// Give up on the local server after this long; 0 waits for ever
+    /// Give up on the local server after this long; 0: never
     #[arg(long, value_parser = patience, default_value = "30s", value_name = "DURATION")]
     #[arg(help_heading = "Forwarding")]
     pub(in crate::cli) timeout: Duration,
@@ -78,7 +76,7 @@ pub(in crate::cli) struct ListenArgs {
     /// Allow a target that is not on this machine or in a private network
     #[arg(long, help_heading = "Forwarding", hide_short_help = true)]
     pub(in crate::cli) allow_remote: bool,
-    /// Treat a failed local delivery as the dispatcher would: retry on its schedule
+    /// Let the dispatcher retry what failed here, on its schedule
     #[arg(long, help_heading = "Forwarding")]
     pub(in crate::cli) retry: bool,
     /// What to report of the local answer
@@ -111,8 +109,7 @@ pub(in crate::cli) struct ListenArgs {
     #[arg(long, value_name = "N", help_heading = "Scripts and CI")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub(in crate::cli) exit_after: Option<u64>,
-    /// Stop with status 0 when an event meets COND and the local server answered 2xx; repeatable,
-    /// each must be met by an event
+    /// Stop with status 0 once an event meets COND and was answered 2xx; of several, each
     #[arg(long, value_name = "COND", help_heading = "Scripts and CI")]
     pub(in crate::cli) expect: Vec<String>,
     /// With --exit-after or --expect: stop with status 124 after this long

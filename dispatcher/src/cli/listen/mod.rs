@@ -57,9 +57,10 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     // Before anything that takes time: whoever asks for the end is heard.
     let mut signals = Signals::new()?;
-    let settled = Settled::new(args)?;
+    let sources = global.sources()?;
+    let settled = Settled::new(args, &sources)?;
     let started = tokio::select! {
-        prepared = start::prepare(settled, global, printer) => prepared?,
+        prepared = start::prepare(settled, &sources, printer) => prepared?,
         signal = signals.next() => return ending(match signal {
             Signal::Interrupt => End::Interrupted,
             Signal::Terminate => End::Terminated,

@@ -1,6 +1,5 @@
 //! Straight to a server, signed here as the dispatcher would; and wrongly, if that is wanted.
 
-use std::env;
 use std::io;
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use super::fault::Fault;
 use super::story::Draft;
 use crate::cli::failure::{Failure, Status};
 use crate::cli::print::Printer;
+use crate::cli::profile::{self, Project};
 use crate::cli::signed;
 use crate::cli::target::Target;
 use crate::clock::{Clock, SystemClock};
@@ -29,8 +29,6 @@ use crate::transport::{Request, SendError, Targets, Transport};
 
 /// For whoever has none: it signs nothing that is worth anything.
 const DEMO_SECRET: &str = "whsec_NotASecret/OnlyForDemosOfBluumHooksTrigger0=";
-/// Where receivers look, the usual name first.
-const VARIABLES: [&str; 2] = ["WEBHOOK_SECRET", "BLUUM_WEBHOOK_SECRET"];
 /// As long as the dispatcher waits, unless a webhook is set otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Older than any receiver takes by default.
@@ -59,6 +57,7 @@ impl Local {
     pub(super) fn new(
         target: &Target,
         secret: Option<&str>,
+        project: Option<&Project>,
         printer: Printer,
     ) -> Result<Self, Failure> {
         let mut forged = [0; 32];
@@ -70,7 +69,7 @@ impl Local {
             .map_err(|error| Failure::unexpected(&error))?;
         Ok(Self {
             target: target.clone(),
-            key: SigningKey::new(&secret_of(secret, printer)?),
+            key: SigningKey::new(&secret_of(secret, project, printer)?),
             forged: SigningKey::new(&forged),
             transport,
             clock: SystemClock::new(),
@@ -148,10 +147,13 @@ impl Local {
 }
 
 /// The secret from where it was said to be, or where receivers have it.
-fn secret_of(from: Option<&str>, printer: Printer) -> Result<Secret, Failure> {
-    let set = |name: &&&str| env::var_os(name).is_some_and(|value| !value.is_empty());
-    let variable = || VARIABLES.iter().find(set).map(|name| format!("env:{name}"));
-    let Some(from) = from.map(str::to_owned).or_else(variable) else {
+fn secret_of(
+    from: Option<&str>,
+    project: Option<&Project>,
+    printer: Printer,
+) -> Result<Secret, Failure> {
+    let from = from.map(str::to_owned).or_else(|| profile::app_secret_that_is_set(project));
+    let Some(from) = from else {
         printer.talk(&format!(
             "signed with the demo secret {DEMO_SECRET}; give it to the server as its secret, or \
              say where the server's own is: --secret env:VAR"
