@@ -177,8 +177,7 @@ fn check(scenario: &Scenario, args: &TriggerArgs) -> Result<(), Failure> {
     let cut_off = |fault: &Fault| *fault == Fault::DropMidBody;
     let mut faults = args.fault.iter().chain(scenario.events().flat_map(|step| &step.faults));
     if let Some(target) = &args.to {
-        let is_tls = target.url().scheme() == "https";
-        return match is_tls && faults.any(cut_off) {
+        return match target.https && faults.any(cut_off) {
             true => Err(unusable("drop-mid-body cannot be done over TLS")
                 .then("send to http://, or leave the fault out")),
             false => Ok(()),

@@ -12,8 +12,8 @@ use super::forward::Attempt;
 use super::held::Held;
 use super::record::Outcome;
 use super::tally::millis;
-use super::target::Target;
 use crate::cli::show::words::{harmless, took};
+use crate::cli::target::Target;
 
 /// A clock that is further off makes signatures look stale.
 const CLOCK_OFF: Duration = Duration::from_secs(60);

@@ -24,12 +24,12 @@ mod record;
 mod relay;
 mod remote;
 mod resend;
+mod routes;
 mod screen;
 mod settle;
 mod signals;
 mod start;
 mod tally;
-mod target;
 mod teller;
 
 use std::time::Duration;

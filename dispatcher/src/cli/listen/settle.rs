@@ -16,13 +16,14 @@ use super::env_file::EnvFile;
 use super::forward::{Forwarder, Shape};
 use super::identity;
 use super::remote::{Manner, Place, Wanted};
+use super::routes::Routes;
 use super::screen;
-use super::target::{Routes, Target};
 use crate::cli::args::ListenArgs;
 use crate::cli::failure::{Failure, Status};
 use crate::cli::print::Flow;
 use crate::cli::profile::{self, Sources};
 use crate::cli::signed;
+use crate::cli::target::Target;
 use crate::clock::{Clock, SystemClock};
 use crate::duration;
 

@@ -9,8 +9,8 @@ use super::hints::Hints;
 use super::lines::Lines;
 use super::record::{Happening, Outcome, Record};
 use super::tally::Tally;
-use super::target::Target;
 use crate::cli::print::{Broken, Flow, Printer};
+use crate::cli::target::Target;
 
 pub(super) struct Teller {
     pub(super) printer: Printer,

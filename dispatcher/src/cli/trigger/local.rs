@@ -13,7 +13,6 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::{Ipv4Net, Ipv6Net};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use url::Position;
 
 use super::fault::Fault;
 use super::story::Draft;
@@ -123,16 +122,13 @@ impl Local {
 
     /// A request that announces its whole body, and ends in the middle of it.
     async fn cut_off(&self, headers: &HeaderMap, body: &[u8]) -> Result<u16, SendError> {
-        let url = self.target.url();
-        let host = url.host_str().unwrap_or_default();
-        let port = url.port_or_known_default().unwrap_or(80);
-        let path = &url[Position::BeforePath..Position::AfterQuery];
-        let mut head = format!("POST {path} HTTP/1.1\r\nhost: {host}:{port}\r\n");
+        let Target { path, .. } = &self.target;
+        let mut head = format!("POST {path} HTTP/1.1\r\nhost: {}\r\n", self.target.authority());
         for (name, value) in headers {
             head += &format!("{name}: {}\r\n", value.to_str().unwrap_or_default());
         }
         head += &format!("content-length: {}\r\n\r\n", body.len());
-        let connected = TcpStream::connect((host.trim_matches(['[', ']']), port)).await;
+        let connected = TcpStream::connect(self.target.address()).await;
         let mut stream = connected.map_err(|error| SendError::Connect(error.to_string()))?;
         let half = &body[..body.len() / 2];
         let written: io::Result<()> = async {
