@@ -13,7 +13,7 @@ use serde_json::json;
 use self::watch::{Made, Watch};
 use super::args::TailArgs;
 use super::failure::{Failure, Status};
-use super::line::{Lines, Outcome};
+use super::line::{Lines, Row};
 use super::print::Printer;
 use super::query;
 use super::which::{self, Types};
@@ -79,27 +79,15 @@ impl Teller {
 
     /// False when nobody reads any more.
     fn tell(&mut self, made: &Made) -> bool {
-        let Attempt {
-            number, started_at, duration_ms, status, outcome, error, response_body, ..
-        } = &made.attempt;
-        let Made { event_type, event, webhook, delivery, .. } = made;
+        let Made { attempt, event_type, event, webhook, delivery } = made;
         let line = match self.printer.json {
-            true => json!({"type": "attempt", "at": started_at, "event": event,
+            true => json!({"type": "attempt", "at": attempt.started_at, "event": event,
                 "event_type": event_type, "delivery": delivery, "webhook": webhook,
-                "attempt": number, "outcome": outcome, "status": status,
-                "latency_ms": duration_ms, "error": error, "response_body": response_body})
+                "attempt": attempt.number, "outcome": attempt.outcome, "status": attempt.status,
+                "latency_ms": attempt.duration_ms, "error": attempt.error,
+                "response_body": attempt.response_body})
             .to_string(),
-            false => self.lines.draw(&Outcome {
-                at: *started_at,
-                status: *status,
-                took: Duration::from_millis(*duration_ms),
-                event_type,
-                event,
-                attempt: *number,
-                target: Some(webhook),
-                error: error.as_deref(),
-                body: response_body.as_deref(),
-            }),
+            false => self.lines.draw(&Row::of_attempt(attempt, event_type, event, webhook)),
         };
         self.printer.flow(&line)
     }

@@ -221,7 +221,7 @@ fn what_cannot_be_done_is_told_before_anything_is() {
         (&["order.filled", "--fault", "duplicate"], 2, "publishing cannot do 'duplicate'; "),
         (&["order.filled", "--fault", "bad-signature"], 2, "send to a server with --to"),
         (&["order.filled", "--fault", "dup"], 2, "there is no fault 'dup'"),
-        (&["order.filled", "--to", "nowhere"], 2, "write 3000, 3000/webhooks"),
+        (&["order.filled", "--to", "nowhere"], 2, "write '3000', '3000/webhooks'"),
         (&["order.filled", "--rate", "x"], 2, "write '10/s'"),
         (&[&own], 2, "publishing cannot do 'duplicate'"),
         (&[&broken], 2, "own: step 3: there is no 'data.simbol' in order.filled; did you mean"),

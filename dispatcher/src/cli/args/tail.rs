@@ -4,7 +4,8 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Times are UTC. It asks once a second. Of what is replayed, it sees the newest 200 of each webhook.
+Times are of this machine, UTC with --json. It asks once a second. Of what is replayed, it sees
+the newest 200 of each webhook.
 
 Examples:
   bluum-hooks tail                        the last 10 attempts, and those to come

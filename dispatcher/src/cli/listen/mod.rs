@@ -138,9 +138,9 @@ async fn finish(
             hint: failure.next().map(str::to_owned),
         });
     }
-    let (delivered, failed) = (teller.tally.delivered, teller.tally.failed);
+    let (delivered, failed) = (teller.tally.ok, teller.tally.failed);
     teller.tell(Record::End { reason: reason.to_owned(), exit, delivered, failed });
-    let summary = teller.tally.summary();
+    let summary = teller.tally.to_string();
     let written = teller.out.end(LAST_WORDS).await;
     let mut saved = true;
     if let Some(save) = teller.save {
@@ -193,6 +193,6 @@ fn window(concurrency: u16) -> u16 {
 }
 
 /// The screen's own task.
-type OpenScreen = tokio::task::JoinHandle<std::io::Result<screen::Summary>>;
+type OpenScreen = tokio::task::JoinHandle<std::io::Result<tally::Tally>>;
 
 type Wishes = mpsc::UnboundedReceiver<record::Wish>;

@@ -357,7 +357,7 @@ impl Relay {
 
     fn is_done(&self) -> Option<End> {
         match self.plan.exit_after {
-            Some(wanted) if self.teller.tally.delivered >= wanted => return Some(End::ExitAfter),
+            Some(wanted) if self.teller.tally.ok >= wanted => return Some(End::ExitAfter),
             _ => {}
         }
         (self.plan.expects && self.plan.expect.is_empty()).then_some(End::Expected)

@@ -25,6 +25,7 @@ use super::tally::Tally;
 use super::teller::Teller;
 use super::{OpenScreen, Wishes, screen, window};
 use crate::cli::failure::{Failure, Status};
+use crate::cli::line::{self, Columns};
 use crate::cli::print::{Flow, Printer};
 use crate::cli::profile::Sources;
 use crate::cli::{login, query, saved};
@@ -202,7 +203,7 @@ fn open_screen(
         listener: listener.name.clone(),
         livemode: listener.livemode,
         secret: listener.secret.clone(),
-        timeout: settled.timeout.unwrap_or(Duration::MAX),
+        timeout: settled.timeout,
         zone: TimeZone::system(),
         colour: printer.colour(),
         full: settled.args.tui,
@@ -234,16 +235,16 @@ fn assemble(
     };
     let targets: Vec<String> = settled.routes.targets().map(ToString::to_string).collect();
     let key = settled.key.unwrap_or_else(|| SigningKey::new(secret));
+    let columns = Columns::new(targets.len() > 1, settled.timeout, TimeZone::system());
     let teller = Teller {
         printer,
         out: Flow::stdout(),
         save: settled.save,
         save_failed: false,
         screen,
-        lines: Lines::new(printer.colour(), listener.livemode, settled.timeout, args.show),
+        lines: Lines { lines: line::Lines { colour: printer.colour(), columns }, parts: args.show },
         hints: Hints::new(key.clone(), settled.timeout, args.save.is_some()),
         tally: Tally::default(),
-        many_targets: targets.len() > 1,
     };
     let ready = Ready {
         listener: listener.name,

@@ -19,7 +19,7 @@ use super::saved::{self, Saved};
 use super::{Manner, Wanted, all_taken, nothing, select};
 use crate::cli::args::{Global, ReplayEventsArgs};
 use crate::cli::failure::{Failure, Status};
-use crate::cli::line::{Lines, Outcome};
+use crate::cli::line::{Lines, Row};
 use crate::cli::print::Printer;
 use crate::cli::signed::{self, Received};
 use crate::cli::target::Target;
@@ -139,20 +139,20 @@ pub(super) async fn replay(
         let Sent { status, error, body } = server.send(&request).await;
         let took = clock.monotonic().saturating_sub(began);
         refused += usize::from(!status.is_some_and(|status| (200..300).contains(&status)));
-        let line = lines.draw(&Outcome {
-            at,
-            status,
-            took,
+        let latency_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let line = lines.draw(&Row {
+            at: at.to_string().into(),
+            code: status.into(),
+            latency_ms,
             event_type,
             event,
-            attempt: 1,
-            target: None,
-            error: error.as_deref(),
-            body: Some(&body),
+            cause: error.as_deref(),
+            answer: Some(body.into()),
+            ..Row::default()
         });
         let told = json!({"type": "replay", "event": event, "event_type": event_type,
             "target": target, "state": "answered", "status": status, "error": error,
-            "latency_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX)});
+            "latency_ms": latency_ms});
         printer.line(&line, &told);
         manner.pace().await;
     }

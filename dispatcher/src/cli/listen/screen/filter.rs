@@ -1,9 +1,7 @@
 //! Which events are shown.
 
 use super::super::record::{Delivery, Outcome};
-use super::body;
 use super::history::Entry;
-use super::line::failed;
 
 /// Words that must all apply: a type (`order.*`), a status (`5xx`, `404`, `failed`, `timeout`), or
 /// text of the type, the ids, the bodies or the cause.
@@ -19,7 +17,7 @@ impl Filter {
     }
 
     pub(super) fn shows(&self, entry: &Entry) -> bool {
-        if self.only_failures && !entry.done().is_some_and(failed) {
+        if self.only_failures && !entry.done().is_some_and(Delivery::failed) {
             return false;
         }
         self.text.split_whitespace().all(|word| applies(word, entry))
@@ -39,8 +37,8 @@ fn applies(word: &str, entry: &Entry) -> bool {
 /// How a word that means a status is held against a delivery.
 fn of_status(word: &str) -> Option<fn(&Delivery, &str) -> bool> {
     match word {
-        "failed" => Some(|delivery, _| failed(delivery)),
-        "ok" => Some(|delivery, _| !failed(delivery)),
+        "failed" => Some(|delivery, _| delivery.failed()),
+        "ok" => Some(|delivery, _| !delivery.failed()),
         "timeout" => Some(|delivery, _| delivery.outcome == Outcome::Timeout),
         _ if word.len() == 3 && word.starts_with(|first: char| first.is_ascii_digit()) => {
             Some(|delivery, word| {
@@ -62,8 +60,8 @@ fn holds(word: &str, entry: &Entry) -> bool {
     let Some(delivery) = entry.done() else { return false };
     let answer = delivery.response.as_ref();
     delivery.error.as_deref().is_some_and(has)
-        || has(&body::text(&delivery.request))
-        || answer.is_some_and(|answer| has(&body::text(answer)))
+        || has(&delivery.request.text())
+        || answer.is_some_and(|answer| has(&answer.text()))
 }
 
 /// `*` stands for anything.
