@@ -18,7 +18,7 @@ pub(in crate::cli) struct TailArgs {
     /// Only these event types; '!' excludes
     #[arg(long, short, value_name = "GLOB", value_delimiter = ',')]
     pub(in crate::cli) events: Vec<String>,
-    /// Only these: 2xx, 3xx, 4xx, 5xx, timeout, failed, or a number
+    /// Only these: 2xx, 3xx, 4xx, 5xx, timeout, failed, ok, or a number
     #[arg(long, short, value_name = "STATUS", value_delimiter = ',')]
     pub(in crate::cli) status: Vec<String>,
     /// Only this webhook, wh_…; repeatable
