@@ -1,6 +1,5 @@
 //! `listen`: the secret, where it goes, and the app that is started with it.
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a helper of tests may stop the test")]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
