@@ -97,8 +97,9 @@ fn command_of(path: &Path, arguments: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
-    // Nor the profiles of whoever runs the tests.
+    // Nor the profiles of whoever runs the tests, and what they have saved stays theirs.
     command.env("XDG_CONFIG_HOME", folder().join("no-profiles"));
+    command.env("XDG_STATE_HOME", folder().join("state"));
     command
 }
 

@@ -101,6 +101,9 @@ impl Listen {
                 None => command.env_remove(name),
             };
         }
+        if let Some(folder) = self.command.get_current_dir() {
+            command.current_dir(folder);
+        }
         self.command = command;
         let mut listening = self.start();
         wait::until("listen to be connected", async || {

@@ -1,5 +1,4 @@
 //! `listen` on a bad network: nothing is lost, and nothing is forwarded twice.
-#![expect(clippy::unwrap_used, reason = "a helper of tests may stop the test")]
 
 use std::collections::BTreeSet;
 use std::time::Duration;

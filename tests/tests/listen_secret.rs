@@ -1,6 +1,5 @@
 //! `listen`: the secret, where it goes, and the app that is started with it.
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a helper of tests may stop the test")]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -9,6 +8,7 @@ use std::time::Duration;
 
 use bluum_hooks_shared::secret::Secret;
 use bluum_hooks_shared::signature::SigningKey;
+use bluum_hooks_tests::binary;
 use bluum_hooks_tests::daemon::{self, Shared};
 use bluum_hooks_tests::sink::Sink;
 use bluum_hooks_tests::terminal::{Developer, Listen};
@@ -116,6 +116,57 @@ async fn a_command_gets_the_secret_and_its_status_is_ours() {
     assert_eq!(fs::read_to_string(&file).unwrap().trim(), secret);
     assert!(run.stderr.contains("from the app") && run.stdout.is_empty(), "{run:?}");
     developer.listen(&["--", "sh", "-c", "kill -9 $$"]).run().must_exit(128 + 9);
+}
+
+/// Nothing is typed but what to keep.
+#[tokio::test]
+async fn the_project_and_the_profile_say_the_rest() {
+    let daemon = daemon();
+    let (developer, app) = (Developer::join(&daemon).await, Sink::always(401).await);
+    let folder = tempfile::tempdir().unwrap();
+    let (target, path) = (app.url("/in"), |name: &str| folder.path().join(name));
+    let project = format!(
+        "[listen]\ntargets = ['order.*={target}']\nevents = ['order.*']\n\
+         secret_env = 'MY_SECRET'\n"
+    );
+    fs::write(path("bluum-hooks.toml"), project).unwrap();
+    fs::create_dir_all(path("config/bluum-hooks")).unwrap();
+    fs::write(path("config/bluum-hooks/config.toml"), "[default]\nlistener = 'ana'\n").unwrap();
+    let inside = |command: &mut Command| {
+        command.current_dir(folder.path()).env_remove("BLUUM_HOOKS_LISTENER");
+        command.env("XDG_CONFIG_HOME", path("config")).env("XDG_STATE_HOME", path("state"));
+    };
+    let script = "echo app has $MY_SECRET >&2; trap 'exit 0' TERM; sleep 1000 & wait";
+    let arguments = ["--json", "--save", "saved.ndjson", "--write-env", ".env"];
+    let mut listen = developer.listen(&[&arguments[..], &["--", "sh", "-c", script]].concat());
+    inside(&mut listen.command);
+    let mut listening = listen.ready().await;
+    let ready = listening.record("ready", |_| true).await;
+    assert_eq!((&ready["listener"], &ready["targets"][0]), (&"ana".into(), &target.into()));
+    developer.partner.publish("kyc.decided", &serde_json::json!({"id": "kyc_1"})).await;
+    let event = developer.publish("ord_1").await;
+    assert_eq!(app.until_count(1).await[0].event_id(), event, "of other types nothing is owed");
+    listening.says("bluum-hooks verify last").await;
+    let secret = fs::read_to_string(path(".env")).unwrap();
+    let secret = secret.trim().strip_prefix("MY_SECRET=").unwrap();
+    listening.says(&format!("app has {secret}")).await;
+    listening.signal("TERM");
+    listening.must_exit(0).await;
+
+    let mut verify = binary::command(&["verify", "last"]);
+    inside(&mut verify);
+    let run = binary::finish(verify).must_exit(2);
+    assert!(run.stderr.contains("MY_SECRET is not set"), "{run:?}");
+    let mut verify = binary::command(&["verify", "last"]);
+    inside(&mut verify);
+    verify.env("MY_SECRET", secret);
+    assert!(binary::finish(verify).must_exit(0).stdout.starts_with("✓ valid"));
+
+    fs::write(path("bluum-hooks.toml"), "[listen]\ntargets = ['webhooks']\n").unwrap();
+    let mut listen = developer.listen(&[]);
+    inside(&mut listen.command);
+    let run = listen.run().must_exit(2);
+    assert!(run.stderr.contains("bluum-hooks.toml: 'webhooks' is no target"), "{run:?}");
 }
 
 /// Neither the app nor what it has started outlives us.

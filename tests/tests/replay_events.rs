@@ -196,8 +196,8 @@ async fn a_local_server_gets_the_bytes_signed_anew() {
     verifier.verify(&request.body, &request.headers).unwrap();
 
     let mut unset = dev.daemon.command_as(&dev.key, &["replay", "last", "--to", "3000"]);
-    unset.env_remove("BLUUM_WEBHOOK_SECRET");
-    says(&binary::finish(unset).must_exit(2), &["BLUUM_WEBHOOK_SECRET is not set"]);
+    unset.env_remove("BLUUM_WEBHOOK_SECRET").env_remove("WEBHOOK_SECRET");
+    says(&binary::finish(unset).must_exit(2), &["WEBHOOK_SECRET is not set"]);
     let (_socket, address) = bluum_hooks_tests::sink::refusing_port();
     let target = address.to_string();
     let away = dev.run(&["last", "--to", &target, "--wait"]).must_exit(8);

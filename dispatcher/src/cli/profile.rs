@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-pub(super) use self::project::Project;
+pub(super) use self::project::{Project, is_variable};
 pub(super) use self::user::{Place, state};
 use super::failure::{Failure, Status};
 use crate::config::DEFAULT_LISTEN;
@@ -22,6 +22,8 @@ const KEY: &str = "BLUUM_API_KEY";
 const SECRET: &str = "BLUUM_API_SECRET";
 const PROFILE: &str = "BLUUM_HOOKS_PROFILE";
 const LISTENER: &str = "BLUUM_HOOKS_LISTENER";
+/// Where apps look for the signing secret: the usual name, and the one that our guides use.
+const SECRETS: [&str; 2] = ["WEBHOOK_SECRET", "BLUUM_WEBHOOK_SECRET"];
 
 /// A value, and who said so.
 #[derive(Debug, Clone, Serialize)]
@@ -96,7 +98,7 @@ impl Sources {
         }
         let place = Place::of_user();
         let entry = place.entry(&profile.value)?;
-        let project = Project::read(&env::current_dir().unwrap_or_default())?;
+        let project = Project::here()?;
         Ok(Self { base_flag: base.map(str::to_owned), profile, place, entry, project })
     }
 
@@ -122,9 +124,7 @@ impl Sources {
 
     /// Where the app finds the signing secret, as `--secret` takes it.
     pub(super) fn app_secret(&self) -> String {
-        let project =
-            self.project.as_ref().and_then(|project| project.listen.secret_env.as_deref());
-        format!("env:{}", project.unwrap_or("BLUUM_WEBHOOK_SECRET"))
+        app_secret(self.project.as_ref())
     }
 
     /// Key and secret are a pair: both come from the same place.
@@ -171,14 +171,49 @@ impl Sources {
     }
 }
 
+/// The variables in which the app may look for the signing secret; the first is the one that is
+/// written.
+pub(super) fn secret_variables(project: Option<&Project>) -> Vec<String> {
+    match project.and_then(|project| project.listen.secret_env.clone()) {
+        Some(name) => vec![name],
+        None => SECRETS.map(str::to_owned).into(),
+    }
+}
+
+/// The one of them that is set, as `--secret` takes it.
+pub(super) fn app_secret_that_is_set(project: Option<&Project>) -> Option<String> {
+    let mut names = secret_variables(project).into_iter();
+    names.find(|name| variable(name).is_some()).map(|name| format!("env:{name}"))
+}
+
+/// The same, or the one that should be.
+fn app_secret(project: Option<&Project>) -> String {
+    let usual = || secret_variables(project).into_iter().next().unwrap_or_default();
+    app_secret_that_is_set(project).unwrap_or_else(|| format!("env:{}", usual()))
+}
+
+/// The places of secrets that were given, or the app's.
+pub(super) fn secrets(given: &[String]) -> Result<Vec<String>, Failure> {
+    match given {
+        [] => Ok(vec![app_secret(Project::here()?.as_ref())]),
+        given => Ok(given.to_vec()),
+    }
+}
+
 /// What a listener is called if nobody says: letters that its name may not have become `-`.
 fn user_at_host() -> String {
     let user = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(variable);
-    let host = gethostname::gethostname().to_string_lossy().into_owned();
-    let host = host.split('.').next().unwrap_or_default().to_owned();
-    let name = format!("{}@{host}", user.as_deref().unwrap_or("dev"));
+    let name = format!("{}@{}", user.as_deref().unwrap_or("dev"), host());
+    let name = name.trim_start_matches('.');
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-@".contains(letter);
     name.chars().map(|letter| if plain(letter) { letter } else { '-' }).take(64).collect()
+}
+
+/// The name of this machine, without its domain.
+pub(super) fn host() -> String {
+    let name = gethostname::gethostname().to_string_lossy().into_owned();
+    let short = name.split('.').next().unwrap_or_default();
+    if short.is_empty() { "localhost".to_owned() } else { short.to_owned() }
 }
 
 /// What TOML has to say about a file, with the line.

@@ -1,8 +1,8 @@
 //! What `last` is to those who look at saved requests: the last delivery of the file that
 //! `listen --save` wrote last. Its path stands in the file `last-saved` of the state folder.
 
-use std::fs;
-use std::path::PathBuf;
+use std::path::{self, Path, PathBuf};
+use std::{fs, io};
 
 use serde_json::Value;
 
@@ -13,6 +13,18 @@ use super::signed::{self, Received};
 /// The file that names the file.
 fn pointer() -> PathBuf {
     profile::state().join("last-saved")
+}
+
+/// From now on, `last` is in this file.
+pub(super) fn remember(file: &Path) -> io::Result<()> {
+    let (pointer, file) = (pointer(), path::absolute(file)?);
+    let folder = pointer.parent().filter(|folder| folder.is_absolute());
+    let folder = folder.ok_or_else(|| io::Error::other("there is no home folder"))?;
+    fs::create_dir_all(folder)?;
+    let Some(text) = file.to_str() else {
+        return Err(io::Error::other("its name is not UTF-8"));
+    };
+    fs::write(pointer, text)
 }
 
 /// The request that was forwarded last, as it was saved.

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::args::SignArgs;
 use super::failure::{Failure, Status};
 use super::print::Printer;
+use super::profile;
 use super::signed;
 use crate::clock::{Clock, SystemClock};
 use crate::random::{Random, SystemRandom};
@@ -23,7 +24,8 @@ pub(super) fn run(args: &SignArgs, printer: Printer) -> Result<(), Failure> {
             .map_err(|error| Failure::new(Status::Usage, format!("{from}: {error}")))?;
         Ok(SigningKey::new(&secret))
     };
-    let keys: Vec<_> = args.secret.iter().map(key).collect::<Result<_, Failure>>()?;
+    let secrets = profile::secrets(&args.secret)?;
+    let keys: Vec<_> = secrets.iter().map(key).collect::<Result<_, Failure>>()?;
     let body = signed::read(&args.body)?;
     let now = SystemClock::default().now();
     let timestamp = args.timestamp.unwrap_or_else(|| now.as_unix_seconds());

@@ -13,10 +13,10 @@ use serde_json::json;
 use self::watch::{Made, Watch};
 use super::args::TailArgs;
 use super::failure::{Failure, Status};
-use super::line::{Lines, Outcome};
+use super::line::{Lines, Row};
 use super::print::Printer;
 use super::query;
-use super::which::{self, Types};
+use super::which::{self, Only, Types};
 use crate::client::{Client, ClientError};
 use crate::clock::{Clock, SystemClock};
 
@@ -24,43 +24,12 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// After so many rounds, look whether there are new webhooks.
 const ROUNDS: u32 = 10;
 
-/// Which outcomes are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Only {
-    Hundred(u16),
-    Number(u16),
-    Timeout,
-    Failed,
-}
-
-impl Only {
-    fn parse(text: &str) -> Result<Self, Failure> {
-        let number = text.parse().ok().filter(|number| (100..1000).contains(number));
-        match (text, number) {
-            ("timeout", _) => Ok(Self::Timeout),
-            ("failed", _) => Ok(Self::Failed),
-            (_, Some(number)) => Ok(Self::Number(number)),
-            _ => text
-                .strip_suffix("xx")
-                .and_then(|hundred| hundred.parse().ok())
-                .filter(|hundred| (1..=5).contains(hundred))
-                .map(Self::Hundred)
-                .ok_or_else(|| {
-                    let message = format!("--status '{text}' is no outcome");
-                    let next = "write 2xx, 3xx, 4xx, 5xx, timeout, failed, or a number";
-                    Failure::new(Status::Usage, message).then(next)
-                }),
-        }
-    }
-
-    fn has(self, attempt: &Attempt) -> bool {
-        match self {
-            Self::Hundred(hundred) => attempt.status.is_some_and(|status| status / 100 == hundred),
-            Self::Number(number) => attempt.status == Some(number),
-            Self::Timeout => attempt.outcome == AttemptOutcome::Timeout,
-            Self::Failed => attempt.outcome != AttemptOutcome::Delivered,
-        }
-    }
+fn only(text: &str) -> Result<Only, Failure> {
+    Only::parse(text).ok_or_else(|| {
+        let message = format!("--status '{text}' is no outcome");
+        let next = "write 2xx, 3xx, 4xx, 5xx, timeout, failed, ok, or a number";
+        Failure::new(Status::Usage, message).then(next)
+    })
 }
 
 /// What is wanted, and how it is told.
@@ -73,33 +42,25 @@ struct Teller {
 
 impl Teller {
     fn wants(&self, made: &Made) -> bool {
-        let outcome = self.only.is_empty() || self.only.iter().any(|only| only.has(&made.attempt));
+        let Attempt { status, outcome, .. } = made.attempt;
+        let timed_out = outcome == AttemptOutcome::Timeout;
+        let failed = outcome != AttemptOutcome::Delivered;
+        let outcome = self.only.is_empty()
+            || self.only.iter().any(|only| only.has(status, timed_out, failed));
         outcome && self.types.has(&made.event_type)
     }
 
     /// False when nobody reads any more.
     fn tell(&mut self, made: &Made) -> bool {
-        let Attempt {
-            number, started_at, duration_ms, status, outcome, error, response_body, ..
-        } = &made.attempt;
-        let Made { event_type, event, webhook, delivery, .. } = made;
+        let Made { attempt, event_type, event, webhook, delivery } = made;
         let line = match self.printer.json {
-            true => json!({"type": "attempt", "at": started_at, "event": event,
+            true => json!({"type": "attempt", "at": attempt.started_at, "event": event,
                 "event_type": event_type, "delivery": delivery, "webhook": webhook,
-                "attempt": number, "outcome": outcome, "status": status,
-                "latency_ms": duration_ms, "error": error, "response_body": response_body})
+                "attempt": attempt.number, "outcome": attempt.outcome, "status": attempt.status,
+                "latency_ms": attempt.duration_ms, "error": attempt.error,
+                "response_body": attempt.response_body})
             .to_string(),
-            false => self.lines.draw(&Outcome {
-                at: *started_at,
-                status: *status,
-                took: Duration::from_millis(*duration_ms),
-                event_type,
-                event,
-                attempt: *number,
-                target: Some(webhook),
-                error: error.as_deref(),
-                body: response_body.as_deref(),
-            }),
+            false => self.lines.draw(&Row::of_attempt(attempt, event_type, event, webhook)),
         };
         self.printer.flow(&line)
     }
@@ -113,7 +74,7 @@ impl Teller {
 
 pub(super) async fn run(args: TailArgs, client: &Client, printer: Printer) -> Result<(), Failure> {
     let clock = SystemClock::new();
-    let only = args.status.iter().map(|text| Only::parse(text)).collect::<Result<_, _>>()?;
+    let only = args.status.iter().map(|text| only(text)).collect::<Result<_, _>>()?;
     let since = args.since.as_deref().map(|text| which::time("--since", text, clock.now()));
     let since = since.transpose()?;
     let (types, lines) = (Types::parse(&args.events)?, Lines::new(printer.colour()));
@@ -163,24 +124,4 @@ async fn webhooks(ids: &[String], client: &Client) -> Result<Vec<Webhook>, Clien
         named.push(query::one(client, "/v1/webhooks", id).await?);
     }
     Ok(named)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn outcomes_are_chosen_by_their_class_or_number() {
-        for (text, only) in [
-            ("5xx", Only::Hundred(5)),
-            ("404", Only::Number(404)),
-            ("timeout", Only::Timeout),
-            ("failed", Only::Failed),
-        ] {
-            assert_eq!(Only::parse(text).unwrap(), only);
-        }
-        for bad in ["6xx", "xx", "99", "1000", "fine", ""] {
-            assert!(Only::parse(bad).unwrap_err().to_string().contains("2xx, 3xx"), "{bad}");
-        }
-    }
 }

@@ -3,6 +3,7 @@
 mod edit;
 mod editor;
 mod fault;
+mod fixtures;
 mod local;
 mod near;
 mod outcome;
@@ -18,6 +19,7 @@ use bluum_hooks_shared::catalogue::{self, CATALOGUE};
 use serde_json::json;
 
 pub(super) use self::fault::Fault;
+use self::fixtures::Fixtures;
 use self::local::Local;
 use self::near::did_you_mean;
 use self::play::{Player, Way};
@@ -27,6 +29,7 @@ pub(super) use self::story::{Draft, Story};
 use super::args::{Global, TriggerArgs};
 use super::failure::{Failure, Status};
 use super::print::Printer;
+use super::profile::Project;
 use super::{events, query, signed};
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
@@ -37,9 +40,11 @@ pub(super) async fn run(
     global: &Global,
     printer: Printer,
 ) -> Result<(), Failure> {
-    let scenario = match (&args.what, &args.like) {
+    let project = Project::here()?;
+    let fixtures = Fixtures::of(project.as_ref())?;
+    let mut scenario = match (&args.what, &args.like) {
         (None, None) => {
-            list(printer);
+            list(&fixtures, printer);
             return Ok(());
         }
         (Some(what), _) if what.starts_with('@') => {
@@ -47,12 +52,13 @@ pub(super) async fn run(
                 .map_err(|_| unusable(&format!("{what} is not text")))?;
             told(Scenario::parse(&what[1..], &text)?, args)?
         }
-        (Some(what), like) => match Scenario::find(what) {
+        (Some(what), like) => match fixtures.scenario(what)?.or_else(|| Scenario::find(what)) {
             Some(scenario) => told(scenario, args)?,
-            None => single(Some(what), like.as_deref(), args, global).await?,
+            None => single(Some(what), like.as_deref(), &fixtures, args, global).await?,
         },
-        (None, like) => single(None, like.as_deref(), args, global).await?,
+        (None, like) => single(None, like.as_deref(), &fixtures, args, global).await?,
     };
+    fixtures.fill(&mut scenario)?;
     // What is wrong with any step is told before the first event is sent.
     let story = Story::all(&scenario, SystemClock::new().now(), &SystemRandom)?;
     let width = story.iter().map(|draft| draft.name.len()).max().unwrap_or(0);
@@ -60,7 +66,7 @@ pub(super) async fn run(
     let way = if args.dry_run {
         Way::Nowhere
     } else if let Some(target) = &args.to {
-        Way::Local(Box::new(Local::new(target, args.secret.as_deref(), printer)?))
+        Way::Local(Box::new(Local::new(target, args.secret.as_deref(), project.as_ref(), printer)?))
     } else {
         Way::Daemon { client: Box::new(sandbox(global).await?), tenant: args.tenant.clone() }
     };
@@ -72,7 +78,7 @@ pub(super) async fn run(
 }
 
 /// The types and the scenarios, a line each.
-fn list(printer: Printer) {
+fn list(fixtures: &Fixtures, printer: Printer) {
     let mut category = "";
     for known in CATALOGUE {
         let heading = if known.category == category { "" } else { known.category };
@@ -84,7 +90,11 @@ fn list(printer: Printer) {
                 "description": description}),
         );
     }
-    for (place, Scenario { name, title, variables, .. }) in Scenario::built_in().enumerate() {
+    let own = fixtures.scenarios(printer);
+    let is_own = |name: &String| own.iter().any(|scenario| scenario.name == *name);
+    let built_in = Scenario::built_in().filter(|scenario| !is_own(&scenario.name));
+    let all: Vec<_> = own.iter().cloned().chain(built_in).collect();
+    for (place, Scenario { name, title, variables, .. }) in all.iter().enumerate() {
         let heading = if place == 0 { "scenario" } else { "" };
         let variables: Vec<_> = variables.iter().map(|(name, _)| name).collect();
         printer.line(
@@ -114,12 +124,13 @@ fn told(mut scenario: Scenario, args: &TriggerArgs) -> Result<Scenario, Failure>
 async fn single(
     what: Option<&str>,
     like: Option<&str>,
+    fixtures: &Fixtures,
     args: &TriggerArgs,
     global: &Global,
 ) -> Result<Scenario, Failure> {
     if let Some(what) = what.filter(|what| catalogue::find(what).is_none()) {
         let scenarios: Vec<_> = Scenario::built_in().map(|scenario| scenario.name).collect();
-        let types = CATALOGUE.iter().map(|known| known.name);
+        let types = CATALOGUE.iter().map(|known| known.name).chain(fixtures.names());
         let advice = did_you_mean(what, types.chain(scenarios.iter().map(String::as_str)));
         let advice = advice.unwrap_or_else(|| "`bluum-hooks trigger` lists them".to_owned());
         let message = format!("there is no event type or scenario '{what}'");
@@ -144,7 +155,8 @@ async fn single(
         expect: None,
     };
     if args.edit {
-        let scenario = Scenario::of(step.clone());
+        let mut scenario = Scenario::of(step.clone());
+        fixtures.fill(&mut scenario)?;
         let drafts = Story::all(&scenario, SystemClock::new().now(), &SystemRandom)?;
         let Some(Draft { data, investor_id, .. }) = drafts.into_iter().next() else {
             return Ok(scenario);
@@ -165,8 +177,7 @@ fn check(scenario: &Scenario, args: &TriggerArgs) -> Result<(), Failure> {
     let cut_off = |fault: &Fault| *fault == Fault::DropMidBody;
     let mut faults = args.fault.iter().chain(scenario.events().flat_map(|step| &step.faults));
     if let Some(target) = &args.to {
-        let is_tls = target.url().scheme() == "https";
-        return match is_tls && faults.any(cut_off) {
+        return match target.https && faults.any(cut_off) {
             true => Err(unusable("drop-mid-body cannot be done over TLS")
                 .then("send to http://, or leave the fault out")),
             false => Ok(()),

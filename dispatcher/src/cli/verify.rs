@@ -7,14 +7,16 @@ use self::diagnose::{Case, diagnose};
 use super::args::VerifyArgs;
 use super::failure::{Failure, Status};
 use super::print::Printer;
+use super::profile;
 use super::saved;
 use super::signed::{self, NamedKey, Received};
 use crate::clock::{Clock, SystemClock};
 
 pub(super) fn run(args: &VerifyArgs, printer: Printer) -> Result<(), Failure> {
     signed::one_reads_stdin(args.event.iter().chain(&args.body).chain(&args.secret))?;
+    let secrets = profile::secrets(&args.secret)?;
     let keys: Vec<NamedKey> =
-        args.secret.iter().map(|from| signed::key(from)).collect::<Result<_, _>>()?;
+        secrets.iter().map(|from| signed::key(from)).collect::<Result<_, _>>()?;
     let received = match (&args.event, &args.body) {
         (Some(event), _) if event == "last" => saved::last()?,
         (Some(event), _) => Received::parse(&signed::read(event)?)?,

@@ -1,4 +1,5 @@
-//! Which events: types and times, as they are given on the command line.
+//! Which events: types, outcomes and times, as they are given on the command line and typed into
+//! the screen's filter.
 
 use bluum_hooks_shared::catalogue::Pattern;
 use bluum_hooks_shared::time::Timestamp;
@@ -36,6 +37,46 @@ impl Types {
     }
 }
 
+/// Which outcomes are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Only {
+    Hundred(u16),
+    Number(u16),
+    Timeout,
+    Failed,
+    Ok,
+}
+
+impl Only {
+    /// `5xx`, `404`, `timeout`, `failed`, `ok`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "timeout" => Some(Self::Timeout),
+            "failed" => Some(Self::Failed),
+            "ok" => Some(Self::Ok),
+            _ => {
+                let number = |text: &str| text.parse::<u16>().ok();
+                let hundred = text.strip_suffix("xx").and_then(number);
+                let hundred =
+                    hundred.filter(|hundred| (1..=5).contains(hundred)).map(Self::Hundred);
+                let exact = number(text).filter(|number| (100..1000).contains(number));
+                hundred.or(exact.map(Self::Number))
+            }
+        }
+    }
+
+    /// Of an attempt: the status that was answered, and how it ended.
+    pub(super) fn has(self, status: Option<u16>, timed_out: bool, failed: bool) -> bool {
+        match self {
+            Self::Hundred(hundred) => status.is_some_and(|status| status / 100 == hundred),
+            Self::Number(number) => status == Some(number),
+            Self::Timeout => timed_out,
+            Self::Failed => failed,
+            Self::Ok => !failed,
+        }
+    }
+}
+
 /// `10m` ago, or a time.
 pub(super) fn time(flag: &str, text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
     if let Ok(ago) = duration::parse(text) {
@@ -61,6 +102,22 @@ mod tests {
         assert_eq!(has, [true, false, false]);
         assert!(types(&["!kyc.*"]).unwrap().has("order.filled"), "all others");
         assert!(types(&["order.fileld"]).unwrap_err().to_string().contains("order.filled"));
+    }
+
+    #[test]
+    fn outcomes_are_chosen_by_their_class_or_number() {
+        for (text, only) in [
+            ("5xx", Only::Hundred(5)),
+            ("404", Only::Number(404)),
+            ("timeout", Only::Timeout),
+            ("failed", Only::Failed),
+            ("ok", Only::Ok),
+        ] {
+            assert_eq!(Only::parse(text), Some(only));
+        }
+        for bad in ["6xx", "xx", "99", "1000", "fine", ""] {
+            assert_eq!(Only::parse(bad), None, "{bad}");
+        }
     }
 
     #[test]

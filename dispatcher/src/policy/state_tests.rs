@@ -101,7 +101,7 @@ fn every_state_takes_every_input_as_the_diagram_says() {
             }
         }
     }
-    assert_eq!(cases, 13 * 3 * 7 * 15 * 3);
+    assert_eq!(cases, 15 * 3 * 7 * 17 * 3);
 }
 
 /// What is true of every change, whatever it was.

@@ -110,6 +110,45 @@ async fn a_scenario_of_ones_own_is_told_step_by_step() {
     assert!(run.stderr.contains("order.filled expects 2xx, and was answered 500; "));
 }
 
+#[test]
+fn the_projects_samples_and_scenarios_come_before_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = binary::command(&[&["trigger"], arguments].concat());
+        command.current_dir(folder.path());
+        binary::finish(command)
+    };
+    let write = |name: &str, content: &str| fs::write(folder.path().join(name), content).unwrap();
+    write("bluum-hooks.toml", "[trigger]\nfixtures = 'ours'\n");
+    let missing = run(&["order.filled", "--dry-run"]).must_exit(2);
+    assert!(missing.stderr.contains("correct trigger.fixtures in "), "{missing:?}");
+    fs::create_dir(folder.path().join("ours")).unwrap();
+    write("ours/order.filled.json", "{\n  \"id\": \"ord_ours\",\n  \"note\": \"a  b\"\n}\n");
+    write("ours/own.json", OWN);
+    write("ours/journey.json", r#"{"steps": [{"type": "order.filled"}]}"#);
+    write("ours/broken.json", "{");
+    for (arguments, note) in [
+        (&["order.filled", "-s", "data.id=x"][..], "a  b"),
+        (&["journey"][..], "a  b"),
+        (&["order.filled", "-s", "data.note=c"][..], "c"),
+    ] {
+        let told = lines(&run(&[arguments, &["--dry-run", "--json"]].concat()).must_exit(0));
+        assert_eq!((told.len(), text(&told[0]["data"], "note")), (1, note), "{arguments:?}");
+    }
+    let near = run(&["oown", "--dry-run"]).must_exit(4);
+    assert!(near.stderr.contains("did you mean 'own'?"), "{near:?}");
+    let broken = run(&["broken"]).must_exit(2);
+    assert!(broken.stderr.contains("broken.json: this is not JSON"), "{broken:?}");
+    let listed = run(&["--json"]).must_exit(0);
+    assert!(listed.stderr.contains("broken.json"), "{listed:?}");
+    let listed = lines(&listed);
+    let named = |name: &str| listed.iter().filter(|line| line["name"] == name).count();
+    assert_eq!((named("own"), named("journey"), named("broken")), (1, 1, 0));
+    write("ours/order.filled.json", "[]");
+    let failure = run(&["order.filled", "--dry-run"]).must_exit(2);
+    assert!(failure.stderr.contains("order.filled.json: this is no object"), "{failure:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_scenario_of_the_readme_works_as_it_stands_there() {
     let readme = fs::read_to_string(binary::workspace().join("README.md")).unwrap();
@@ -182,7 +221,7 @@ fn what_cannot_be_done_is_told_before_anything_is() {
         (&["order.filled", "--fault", "duplicate"], 2, "publishing cannot do 'duplicate'; "),
         (&["order.filled", "--fault", "bad-signature"], 2, "send to a server with --to"),
         (&["order.filled", "--fault", "dup"], 2, "there is no fault 'dup'"),
-        (&["order.filled", "--to", "nowhere"], 2, "write 3000, 3000/webhooks"),
+        (&["order.filled", "--to", "nowhere"], 2, "write '3000', '3000/webhooks'"),
         (&["order.filled", "--rate", "x"], 2, "write '10/s'"),
         (&[&own], 2, "publishing cannot do 'duplicate'"),
         (&[&broken], 2, "own: step 3: there is no 'data.simbol' in order.filled; did you mean"),

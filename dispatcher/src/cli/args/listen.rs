@@ -36,9 +36,8 @@ pub(in crate::cli) struct ListenArgs {
     #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Which events")]
     pub(in crate::cli) since: String,
     /// Name of this listener; same name, same place in the stream and same secret [default:
-    /// user@host]
-    #[arg(long, short = 'n', env = "BLUUM_HOOKS_LISTENER", value_name = "NAME")]
-    #[arg(hide_env_values = true, help_heading = "Which events")]
+    /// user@host] [env: BLUUM_HOOKS_LISTENER]
+    #[arg(long, short = 'n', value_name = "NAME", help_heading = "Which events")]
     pub(in crate::cli) name: Option<String>,
     /// Disconnect another listener of the same name
     #[arg(long, conflicts_with = "share", help_heading = "Which events")]
@@ -110,8 +109,7 @@ pub(in crate::cli) struct ListenArgs {
     #[arg(long, value_name = "N", help_heading = "Scripts and CI")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub(in crate::cli) exit_after: Option<u64>,
-    /// Stop with status 0 when an event meets COND and the local server answered 2xx; repeatable,
-    /// each must be met by an event
+    /// Stop with status 0 once an event meets COND and was answered 2xx; of several, each
     #[arg(long, value_name = "COND", help_heading = "Scripts and CI")]
     pub(in crate::cli) expect: Vec<String>,
     /// With --exit-after or --expect: stop with status 124 after this long

@@ -41,7 +41,8 @@ pub(in crate::cli) struct ReplayEventsArgs {
     /// Bytes, headers and old signature as they were; from @FILE, to a local server
     #[arg(long)]
     pub(in crate::cli) exact: bool,
-    /// Signs for a local server: env:VAR, file:PATH [default: env:BLUUM_WEBHOOK_SECRET]
+    /// Signs for a local server: env:VAR, file:PATH [default: env:WEBHOOK_SECRET, else
+    /// env:BLUUM_WEBHOOK_SECRET]
     #[arg(long, value_name = "FROM")]
     pub(in crate::cli) secret: Option<String>,
     /// At most so many a second

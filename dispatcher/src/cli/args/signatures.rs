@@ -28,8 +28,9 @@ pub(in crate::cli) struct VerifyArgs {
     /// A header that came with --body; repeatable
     #[arg(long, short = 'H', value_name = "NAME: VALUE", requires = "body")]
     pub(in crate::cli) header: Vec<String>,
-    /// Where the secret or public key is: env:VAR, file:PATH, or - for stdin; repeatable
-    #[arg(long, value_name = "FROM", default_value = "env:BLUUM_WEBHOOK_SECRET")]
+    /// Where the secret or public key is: env:VAR, file:PATH, or - for stdin; repeatable [default:
+    /// env:WEBHOOK_SECRET, else env:BLUUM_WEBHOOK_SECRET]
+    #[arg(long, value_name = "FROM")]
     pub(in crate::cli) secret: Vec<String>,
     /// How old it may be
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse)]
@@ -51,6 +52,7 @@ pub(in crate::cli) struct SignArgs {
     #[arg(long, value_name = "SECONDS")]
     pub(in crate::cli) timestamp: Option<i64>,
     /// Where the secret is: env:VAR, file:PATH, or - for stdin; repeatable, for a rotation
-    #[arg(long, value_name = "FROM", default_value = "env:BLUUM_WEBHOOK_SECRET")]
+    /// [default: env:WEBHOOK_SECRET, else env:BLUUM_WEBHOOK_SECRET]
+    #[arg(long, value_name = "FROM")]
     pub(in crate::cli) secret: Vec<String>,
 }

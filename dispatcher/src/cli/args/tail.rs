@@ -4,7 +4,8 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Times are UTC. It asks once a second. Of what is replayed, it sees the newest 200 of each webhook.
+Times are of this machine, UTC with --json. It asks once a second. Of what is replayed, it sees
+the newest 200 of each webhook.
 
 Examples:
   bluum-hooks tail                        the last 10 attempts, and those to come
@@ -17,7 +18,7 @@ pub(in crate::cli) struct TailArgs {
     /// Only these event types; '!' excludes
     #[arg(long, short, value_name = "GLOB", value_delimiter = ',')]
     pub(in crate::cli) events: Vec<String>,
-    /// Only these: 2xx, 3xx, 4xx, 5xx, timeout, failed, or a number
+    /// Only these: 2xx, 3xx, 4xx, 5xx, timeout, failed, ok, or a number
     #[arg(long, short, value_name = "STATUS", value_delimiter = ',')]
     pub(in crate::cli) status: Vec<String>,
     /// Only this webhook, wh_…; repeatable

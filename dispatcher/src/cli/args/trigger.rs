@@ -17,7 +17,8 @@ use crate::duration;
   bluum-hooks trigger market-buy --wait                      a story; fails unless delivered
   bluum-hooks trigger market-buy -s quantity=3 -s symbol=MSFT
   bluum-hooks trigger order.filled --to 3000 --fault duplicate,stale-timestamp
-  bluum-hooks trigger @refund.json --dry-run                 a scenario of your own
+  bluum-hooks trigger @refund.json --dry-run                 a scenario of your own; without @,
+                                                             one of the project's fixtures
 
 Exit status: 0 sent, 8 not delivered (--to, --wait, expect), 4 no such type or scenario.")]
 pub(in crate::cli) struct TriggerArgs {
@@ -44,7 +45,7 @@ pub(in crate::cli) struct TriggerArgs {
     /// With --to, where the secret is: env:VAR, file:PATH, or - for stdin
     ///
     /// Without it, env:WEBHOOK_SECRET if that is set, else env:BLUUM_WEBHOOK_SECRET if that is,
-    /// else a fixed one for demos, which is told.
+    /// or only the variable that the project names; else a fixed one for demos, which is told.
     #[arg(long, value_name = "FROM", requires = "to")]
     pub(in crate::cli) secret: Option<String>,
     /// How many

@@ -12,6 +12,7 @@ use crate::cli::args::{DoctorArgs, Global};
 use crate::cli::failure::{Failure, Status};
 use crate::cli::print::Printer;
 use crate::cli::profile::Sources;
+use crate::cli::target::route;
 use crate::cli::{keys, login, query, signed};
 use crate::client::{Client, ClientError};
 use crate::clock::{Clock, SystemClock};
@@ -202,14 +203,10 @@ async fn target(targets: &[String], findings: &mut Findings) {
         return findings.skipped("target", "none given: `bluum-hooks doctor 3000/webhooks`");
     }
     for target in targets {
-        // `order.*=3000/webhooks`, as the project may say it.
-        let place = target.rsplit_once('=').map_or(&**target, |(_, place)| place);
-        let address = match address(place) {
-            Some(address) => address,
-            None => {
-                let message = format!("'{}' is no target", place.escape_default());
-                let next = "write 3000, 3000/webhooks or http://localhost:3000/webhooks";
-                findings.bad("target", &Failure::new(Status::Usage, message).then(next));
+        let address = match route(target, true) {
+            Ok((_, target)) => target.address(),
+            Err(failure) => {
+                findings.bad("target", &failure);
                 continue;
             }
         };
@@ -222,19 +219,6 @@ async fn target(targets: &[String], findings: &mut Findings) {
             }
         }
     }
-}
-
-/// `host:port` of a target.
-fn address(target: &str) -> Option<String> {
-    let (scheme, rest) = target.split_once("://").unwrap_or(("http", target));
-    let authority = rest.split('/').next().filter(|authority| !authority.is_empty())?;
-    let is_port = authority.bytes().all(|byte| byte.is_ascii_digit());
-    let url = match is_port && !target.contains("://") {
-        true => format!("http://localhost:{authority}"),
-        false => format!("{scheme}://{authority}"),
-    };
-    let url = url::Url::parse(&url).ok()?;
-    Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
 }
 
 /// Whether the app has the secret that the listener signs with.
@@ -279,18 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_has_a_host_and_a_port() {
-        for (target, address_of) in [
-            ("3000", Some("localhost:3000")),
-            ("3000/hooks", Some("localhost:3000")),
-            ("127.0.0.1:3000/a", Some("127.0.0.1:3000")),
-            ("http://[::1]:3000/a", Some("[::1]:3000")),
-            ("https://localhost/a", Some("localhost:443")),
-            ("", None),
-            ("99999", None),
-        ] {
-            assert_eq!(address(target).as_deref(), address_of, "{target}");
-        }
+    fn a_secret_is_known_by_its_end() {
         assert_eq!((&*ending("whsec_QUFBQUFBLaSw="), &*ending("short")), ("LaSw", ""));
     }
 }

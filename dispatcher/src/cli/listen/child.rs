@@ -11,8 +11,6 @@ use crate::cli::failure::{Failure, Status};
 
 /// How long it may take to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
-/// The name that our guides use, and the usual one.
-const VARIABLES: [&str; 2] = ["WEBHOOK_SECRET", "BLUUM_WEBHOOK_SECRET"];
 
 #[derive(Debug)]
 pub(super) struct Child {
@@ -25,10 +23,14 @@ pub(super) struct Child {
 impl Child {
     /// With a process group of its own, so that what it starts ends with it; without our input,
     /// which is for keys; and with its output on our stderr, because stdout is for events.
-    pub(super) fn start(command: &[String], secret: &str) -> Result<Option<Self>, Failure> {
+    pub(super) fn start(
+        command: &[String],
+        variables: &[String],
+        secret: &str,
+    ) -> Result<Option<Self>, Failure> {
         let Some((program, arguments)) = command.split_first() else { return Ok(None) };
         let mut command = Command::new(program);
-        command.args(arguments).envs(VARIABLES.map(|name| (name, secret)));
+        command.args(arguments).envs(variables.iter().map(|name| (name, secret)));
         command.stdin(Stdio::null()).stdout(std::io::stderr()).kill_on_drop(true);
         #[cfg(unix)]
         command.process_group(0);

@@ -18,8 +18,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::Host;
 
-use super::target::Target;
 use crate::cli::failure::{Failure, Status};
+use crate::cli::target::Target;
 
 /// How long one address may take to answer.
 const CONNECT: Duration = Duration::from_secs(5);

@@ -8,8 +8,7 @@ use std::process::{Command, Stdio};
 use tempfile::NamedTempFile;
 
 use crate::cli::failure::{Failure, Status};
-
-const VARIABLE: &str = "WEBHOOK_SECRET";
+use crate::cli::profile::is_variable;
 
 /// `FILE`, or `FILE:VAR`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,9 +18,11 @@ pub(super) struct EnvFile {
 }
 
 impl EnvFile {
-    pub(super) fn parse(text: &str) -> Self {
-        let named = text.rsplit_once(':').filter(|(path, name)| !path.is_empty() && is_name(name));
-        let (path, variable) = named.unwrap_or((text, VARIABLE));
+    /// `usual` is the variable if none is named.
+    pub(super) fn parse(text: &str, usual: &str) -> Self {
+        let named = text.rsplit_once(':');
+        let named = named.filter(|(path, name)| !path.is_empty() && is_variable(name));
+        let (path, variable) = named.unwrap_or((text, usual));
         Self { path: path.into(), variable: variable.to_owned() }
     }
 
@@ -106,11 +107,6 @@ impl EnvFile {
     }
 }
 
-fn is_name(text: &str) -> bool {
-    let starts = text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
-    starts && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,13 +121,13 @@ mod tests {
             (":A", ":A", "WEBHOOK_SECRET"),
         ] {
             let expected = EnvFile { path: path.into(), variable: variable.into() };
-            assert_eq!(EnvFile::parse(text), expected, "{text}");
+            assert_eq!(EnvFile::parse(text, "WEBHOOK_SECRET"), expected, "{text}");
         }
     }
 
     #[test]
     fn one_line_is_set_and_the_rest_stays() {
-        let file = EnvFile::parse(".env:S");
+        let file = EnvFile::parse(".env", "S");
         for (before, after) in [
             ("", "S=new\n"),
             ("A=1", "A=1\nS=new\n"),

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::dial::{DialError, Dialer, Line, plain};
 use super::record::Outcome;
-use super::target::Target;
+use crate::cli::target::Target;
 use crate::clock::{Clock, SystemClock};
 
 /// How much of an answer is kept to be shown.

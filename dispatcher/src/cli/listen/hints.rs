@@ -12,8 +12,8 @@ use super::forward::Attempt;
 use super::held::Held;
 use super::record::Outcome;
 use super::tally::millis;
-use super::target::Target;
 use crate::cli::show::words::{harmless, took};
+use crate::cli::target::Target;
 
 /// A clock that is further off makes signatures look stale.
 const CLOCK_OFF: Duration = Duration::from_secs(60);
@@ -34,13 +34,15 @@ enum Cause {
 pub(super) struct Hints {
     key: SigningKey,
     timeout: Option<Duration>,
+    /// Whether `verify last` finds what is forwarded.
+    saved: bool,
     said: HashSet<Cause>,
 }
 
 impl Hints {
     /// `key` is what requests are signed with.
-    pub(super) fn new(key: SigningKey, timeout: Option<Duration>) -> Self {
-        Self { key, timeout, said: HashSet::new() }
+    pub(super) fn new(key: SigningKey, timeout: Option<Duration>, saved: bool) -> Self {
+        Self { key, timeout, saved, said: HashSet::new() }
     }
 
     pub(super) fn key(&self) -> &SigningKey {
@@ -125,7 +127,8 @@ impl Hints {
             true => format!(
                 "this request's signature is valid for the secret {fingerprint} (checked here); \
                  usual causes: the body is parsed before it is verified, or the app reads another \
-                 secret (--print-secret). Try: bluum-hooks verify --help"
+                 secret (--print-secret). To see which: {}bluum-hooks verify last",
+                if self.saved { "" } else { "listen with --save FILE, then " }
             ),
             false => format!(
                 "this request's signature is not valid for the secret {fingerprint} (checked \

@@ -1,10 +1,9 @@
 //! Who listens: the name that has a place in the stream, and this process among others.
 
-use std::env;
-
 use sha2::{Digest, Sha256};
 
 use crate::cli::failure::{Failure, Status};
+use crate::cli::profile::{Setting, host};
 use crate::random::Random;
 
 /// The longest name.
@@ -26,38 +25,18 @@ impl Identity {
     }
 }
 
-/// The name given, or `user@host`.
-pub(super) fn name(given: Option<&str>) -> Result<String, Failure> {
+/// The name, if it can be one.
+pub(super) fn checked(name: Setting) -> Result<String, Failure> {
+    let Setting { value: name, from } = name;
     let usable = |letter: char| letter.is_ascii_alphanumeric() || "._@-".contains(letter);
-    let fits = |name: &str| {
-        let long = (1..=MAX_NAME).contains(&name.len());
-        long && name.chars().all(usable) && !name.starts_with('.')
-    };
-    match given {
-        Some(name) if fits(name) => Ok(name.to_owned()),
-        Some(name) => {
-            let next = format!(
-                "1 to {MAX_NAME} letters, digits and '_', '@', '-', '.', but no '.' in front"
-            );
-            Err(Failure::new(Status::Usage, format!("'{name}' is no name")).then(next))
-        }
-        None => {
-            let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| env::var(name).ok());
-            let user = user.filter(|user| !user.is_empty()).unwrap_or_else(|| "me".to_owned());
-            let name = format!("{user}@{}", host());
-            let plain = name.chars().map(|letter| if usable(letter) { letter } else { '-' });
-            Ok(plain.take(MAX_NAME).collect())
-        }
+    let long = (1..=MAX_NAME).contains(&name.len());
+    if long && name.chars().all(usable) && !name.starts_with('.') {
+        return Ok(name);
     }
-}
-
-fn host() -> String {
-    #[cfg(unix)]
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    #[cfg(not(unix))]
-    let host = env::var("COMPUTERNAME").unwrap_or_default();
-    let short = host.split('.').next().unwrap_or_default();
-    if short.is_empty() { "localhost".to_owned() } else { short.to_lowercase() }
+    let next =
+        format!("1 to {MAX_NAME} letters, digits and '_', '@', '-', '.', but no '.' in front");
+    let message = format!("'{}' ({from}) is no name", name.escape_default());
+    Err(Failure::new(Status::Usage, message).then(next))
 }
 
 /// The host's name and what tells it from others of that name: only here a process id means
@@ -94,12 +73,11 @@ mod tests {
 
     #[test]
     fn a_name_is_what_the_dispatcher_takes() {
-        assert_eq!(name(Some("ana@laptop_1.x-y")).unwrap(), "ana@laptop_1.x-y");
+        let name = |value: &str| checked(Setting { value: value.into(), from: "--name".into() });
+        assert_eq!(name("ana@laptop_1.x-y").unwrap(), "ana@laptop_1.x-y");
         for bad in ["", ".x", "a b", "ä", "a/b", &"x".repeat(65)] {
-            assert!(name(Some(bad)).is_err(), "{bad}");
+            assert!(name(bad).unwrap_err().to_string().contains("(--name) is no name"), "{bad}");
         }
-        let usual = name(None).unwrap();
-        assert!(usual.contains('@') && name(Some(&usual)).is_ok(), "{usual}");
     }
 
     #[test]

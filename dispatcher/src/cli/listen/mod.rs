@@ -24,12 +24,12 @@ mod record;
 mod relay;
 mod remote;
 mod resend;
+mod routes;
 mod screen;
 mod settle;
 mod signals;
 mod start;
 mod tally;
-mod target;
 mod teller;
 
 use std::time::Duration;
@@ -57,9 +57,10 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     // Before anything that takes time: whoever asks for the end is heard.
     let mut signals = Signals::new()?;
-    let settled = Settled::new(args)?;
+    let sources = global.sources()?;
+    let settled = Settled::new(args, &sources)?;
     let started = tokio::select! {
-        prepared = start::prepare(settled, global, printer) => prepared?,
+        prepared = start::prepare(settled, &sources, printer) => prepared?,
         signal = signals.next() => return ending(match signal {
             Signal::Interrupt => End::Interrupted,
             Signal::Terminate => End::Terminated,
@@ -137,9 +138,9 @@ async fn finish(
             hint: failure.next().map(str::to_owned),
         });
     }
-    let (delivered, failed) = (teller.tally.delivered, teller.tally.failed);
+    let (delivered, failed) = (teller.tally.ok, teller.tally.failed);
     teller.tell(Record::End { reason: reason.to_owned(), exit, delivered, failed });
-    let summary = teller.tally.summary();
+    let summary = teller.tally.to_string();
     let written = teller.out.end(LAST_WORDS).await;
     let mut saved = true;
     if let Some(save) = teller.save {
@@ -192,6 +193,6 @@ fn window(concurrency: u16) -> u16 {
 }
 
 /// The screen's own task.
-type OpenScreen = tokio::task::JoinHandle<std::io::Result<screen::Summary>>;
+type OpenScreen = tokio::task::JoinHandle<std::io::Result<tally::Tally>>;
 
 type Wishes = mpsc::UnboundedReceiver<record::Wish>;

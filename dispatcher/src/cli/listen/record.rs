@@ -1,6 +1,12 @@
 //! What `listen` tells: a line of NDJSON each, and what the views draw.
 
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+
+use crate::cli::line::{Code, Row};
 
 /// One line of `--json` and `--save`, with `"v":1` in front. Fields are only ever added.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -72,6 +78,62 @@ pub(in crate::cli) struct Message {
     pub(in crate::cli) body_b64: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::cli) truncated: bool,
+}
+
+impl Delivery {
+    /// Whether a sender would call this a failure.
+    pub(in crate::cli) fn failed(&self) -> bool {
+        match self.outcome {
+            Outcome::Response => !self.status.is_some_and(|status| (200..300).contains(&status)),
+            Outcome::ConnectError | Outcome::TlsError | Outcome::Timeout | Outcome::Reset => true,
+            Outcome::Cancelled | Outcome::Filtered | Outcome::Printed => false,
+        }
+    }
+
+    /// As a line has it.
+    pub(in crate::cli) fn row(&self) -> Row<'_> {
+        let error = self.error.as_deref();
+        let (code, cause) = match self.outcome {
+            Outcome::Response => (self.status.into(), error),
+            Outcome::Timeout => (Code::NoAnswer, Some("time-out")),
+            Outcome::ConnectError | Outcome::TlsError | Outcome::Reset => (Code::NoAnswer, error),
+            Outcome::Cancelled => (Code::Nowhere, Some("given back")),
+            Outcome::Filtered => (Code::Nowhere, error.or(Some("filtered"))),
+            Outcome::Printed => (Code::Nowhere, None),
+        };
+        Row {
+            at: self.at.as_str().into(),
+            code,
+            latency_ms: self.latency_ms,
+            event_type: &self.event_type,
+            event: &self.event,
+            attempt: self.attempt,
+            redelivered: self.redelivered,
+            livemode: self.livemode,
+            target: self.target.as_deref(),
+            cause,
+            answer: self.response.as_ref().filter(|_| self.failed()).map(Message::text),
+        }
+    }
+}
+
+impl Message {
+    /// The bytes that were sent, as far as they are kept.
+    pub(in crate::cli) fn bytes(&self) -> Cow<'_, [u8]> {
+        match (&self.body, &self.body_b64) {
+            (Some(text), _) => text.as_bytes().into(),
+            (None, Some(encoded)) => STANDARD.decode(encoded).unwrap_or_default().into(),
+            (None, None) => Cow::default(),
+        }
+    }
+
+    /// As text, whatever the bytes are.
+    pub(in crate::cli) fn text(&self) -> Cow<'_, str> {
+        match &self.body {
+            Some(text) => text.into(),
+            None => String::from_utf8_lossy(&self.bytes()).into_owned().into(),
+        }
+    }
 }
 
 /// What happens, for the views.

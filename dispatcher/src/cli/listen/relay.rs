@@ -21,8 +21,8 @@ use super::outbox::Outbox;
 use super::record::{Happening, Outcome, Ready, Record, Wish};
 use super::remote::{Remote, Report};
 use super::resend::Recent;
+use super::routes::Routes;
 use super::tally::millis;
-use super::target::Routes;
 use super::teller::Teller;
 use crate::cli::args::ReportArg;
 use crate::cli::failure::Failure;
@@ -357,7 +357,7 @@ impl Relay {
 
     fn is_done(&self) -> Option<End> {
         match self.plan.exit_after {
-            Some(wanted) if self.teller.tally.delivered >= wanted => return Some(End::ExitAfter),
+            Some(wanted) if self.teller.tally.ok >= wanted => return Some(End::ExitAfter),
             _ => {}
         }
         (self.plan.expects && self.plan.expect.is_empty()).then_some(End::Expected)

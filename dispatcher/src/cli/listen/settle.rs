@@ -16,12 +16,14 @@ use super::env_file::EnvFile;
 use super::forward::{Forwarder, Shape};
 use super::identity;
 use super::remote::{Manner, Place, Wanted};
+use super::routes::Routes;
 use super::screen;
-use super::target::{Routes, Target};
 use crate::cli::args::ListenArgs;
 use crate::cli::failure::{Failure, Status};
 use crate::cli::print::Flow;
+use crate::cli::profile::{self, Sources};
 use crate::cli::signed;
+use crate::cli::target::Target;
 use crate::clock::{Clock, SystemClock};
 use crate::duration;
 
@@ -49,12 +51,14 @@ pub(super) struct Settled {
     /// None for ever.
     pub(super) timeout: Option<Duration>,
     pub(super) key: Option<SigningKey>,
+    /// In which the app gets the secret.
+    pub(super) variables: Vec<String>,
     pub(super) env_file: Option<EnvFile>,
     pub(super) save: Option<Flow>,
 }
 
 impl Settled {
-    pub(super) fn new(args: ListenArgs) -> Result<Self, Failure> {
+    pub(super) fn new(mut args: ListenArgs, sources: &Sources) -> Result<Self, Failure> {
         if args.within.is_some() && args.exit_after.is_none() && args.expect.is_empty() {
             let next = "say what is waited for with --exit-after or --expect";
             return Err(Failure::new(Status::Usage, "--within alone never ends well").then(next));
@@ -63,7 +67,9 @@ impl Settled {
             let next = "leave out --tui, or run it where there is one";
             return Err(Failure::new(Status::Usage, "--tui needs a terminal").then(next));
         }
-        let routes = Routes::parse(&args.targets, args.allow_remote)?;
+        let routes = routes(&mut args, sources)?;
+        let variables = profile::secret_variables(sources.project.as_ref());
+        let usual = variables.first().map_or("", String::as_str);
         let timeout = (!args.timeout.is_zero()).then_some(args.timeout);
         let key = args.sign_with.as_deref().map(signing_key).transpose()?;
         let host = args.host_header.as_deref().map(host).transpose()?;
@@ -88,12 +94,13 @@ impl Settled {
             opened.map(Flow::into).map_err(refused)
         });
         Ok(Self {
-            name: identity::name(args.name.as_deref())?,
+            name: identity::checked(sources.listener(args.name.as_deref()))?,
             conditions: Condition::parse_all(&args.conditions)?,
             expect: Condition::parse_all(&args.expect)?,
             since: since(&args.since, SystemClock::new().now())?,
-            env_file: args.write_env.as_deref().map(EnvFile::parse),
+            env_file: args.write_env.as_deref().map(|text| EnvFile::parse(text, usual)),
             save: save.transpose()?,
+            variables,
             routes,
             forwarders,
             manner,
@@ -112,6 +119,24 @@ impl Settled {
             tenant: self.args.tenant.clone(),
         }
     }
+}
+
+/// To the targets given, or the project's; and of the events given, or the project's.
+fn routes(args: &mut ListenArgs, sources: &Sources) -> Result<Routes, Failure> {
+    let Some(project) = &sources.project else {
+        return Routes::parse(&args.targets, args.allow_remote);
+    };
+    if args.events.is_empty() {
+        args.events.clone_from(&project.listen.events);
+    }
+    if !args.targets.is_empty() || args.print_secret {
+        return Routes::parse(&args.targets, args.allow_remote);
+    }
+    args.targets.clone_from(&project.listen.targets);
+    Routes::parse(&args.targets, args.allow_remote).map_err(|mut failure| {
+        failure.message = format!("{}: {}", project.path.display(), failure.message);
+        failure
+    })
 }
 
 /// `auto`, `now`, `last`, `10m`, a time, or a cursor.

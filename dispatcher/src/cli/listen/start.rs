@@ -17,17 +17,18 @@ use super::connection::{Connection, News};
 use super::hints::Hints;
 use super::identity::Identity;
 use super::lines::Lines;
-use super::record::Ready;
+use super::record::{Happening, Ready, Wish};
 use super::relay::{Plan, Relay};
 use super::remote::{Place, Remote, may_pass};
 use super::settle::{Settled, Since};
 use super::tally::Tally;
 use super::teller::Teller;
 use super::{OpenScreen, Wishes, screen, window};
-use crate::cli::args::Global;
 use crate::cli::failure::{Failure, Status};
+use crate::cli::line::{self, Columns};
 use crate::cli::print::{Flow, Printer};
-use crate::cli::query;
+use crate::cli::profile::Sources;
+use crate::cli::{login, query, saved};
 use crate::clock::{Clock, SystemClock};
 use crate::random::SystemRandom;
 
@@ -51,13 +52,14 @@ pub(super) struct Started {
 /// None if all that was asked for is done.
 pub(super) async fn prepare(
     settled: Settled,
-    global: &Global,
+    sources: &Sources,
     printer: Printer,
 ) -> Result<Option<Started>, Failure> {
     for forwarder in &settled.forwarders {
         forwarder.target.check().await?;
     }
-    let (client, login) = (global.client()?, global.sources()?.login()?);
+    let login = sources.login()?;
+    let client = login::connect(&login.base.value, &login.key.value, &login.secret)?;
     let (base, tenant) = (&login.base.value, settled.args.tenant.clone());
     let remote = Remote::new(client.clone(), base, &settled.name, tenant);
     let wanted = settled.wanted();
@@ -84,7 +86,12 @@ pub(super) async fn prepare(
         return Ok(None);
     }
     seek(&settled.since, &listener, &remote, printer).await?;
-    let child = Child::start(&settled.args.command, &listener.secret)?;
+    if let Some(path) = &settled.args.save
+        && let Err(error) = saved::remember(path)
+    {
+        printer.talk(&format!("! `verify last` will not find {}: {error}", path.display()));
+    }
+    let child = Child::start(&settled.args.command, &settled.variables, &listener.secret)?;
     greet(&settled, &listener, &secret, printer);
     Ok(Some(assemble(settled, listener, &secret, remote, child, printer)))
 }
@@ -169,7 +176,7 @@ fn greet(settled: &Settled, listener: &Listener, secret: &Secret, printer: Print
         format!("{}… (--print-secret shows it)", secret.fingerprint())
     };
     let whose = match settled.args.command.first() {
-        Some(command) => format!("  → WEBHOOK_SECRET of '{command}'"),
+        Some(command) => format!("  → {} of '{command}'", settled.variables.join(", ")),
         None => String::new(),
     };
     match &settled.key {
@@ -181,6 +188,29 @@ fn greet(settled: &Settled, listener: &Listener, secret: &Secret, printer: Print
     }
 }
 
+/// The screen, if there can be one, and the way to tell it what happens.
+fn open_screen(
+    settled: &Settled,
+    listener: &Listener,
+    wish: mpsc::UnboundedSender<Wish>,
+    printer: Printer,
+) -> (Option<mpsc::UnboundedSender<Happening>>, Option<OpenScreen>) {
+    if printer.json || !screen::is_possible() {
+        return (None, None);
+    }
+    let (happening, happenings) = mpsc::unbounded_channel();
+    let options = screen::Options {
+        listener: listener.name.clone(),
+        livemode: listener.livemode,
+        secret: listener.secret.clone(),
+        timeout: settled.timeout,
+        zone: TimeZone::system(),
+        colour: printer.colour(),
+        full: settled.args.tui,
+    };
+    (Some(happening), Some(tokio::spawn(screen::run(happenings, wish, options))))
+}
+
 fn assemble(
     settled: Settled,
     listener: Listener,
@@ -189,25 +219,10 @@ fn assemble(
     child: Option<Child>,
     printer: Printer,
 ) -> Started {
-    let args = settled.args;
     let (sender, news) = mpsc::channel(NEWS);
     let (wish, wishes) = mpsc::unbounded_channel();
-    let (screen, opened) = match !printer.json && screen::is_possible() {
-        true => {
-            let (happening, happenings) = mpsc::unbounded_channel();
-            let options = screen::Options {
-                listener: listener.name.clone(),
-                livemode: listener.livemode,
-                secret: listener.secret.clone(),
-                timeout: settled.timeout.unwrap_or(Duration::MAX),
-                zone: TimeZone::system(),
-                colour: printer.colour(),
-                full: args.tui,
-            };
-            (Some(happening), Some(tokio::spawn(screen::run(happenings, wish, options))))
-        }
-        false => (None, None),
-    };
+    let (screen, opened) = open_screen(&settled, &listener, wish, printer);
+    let args = settled.args;
     let connection = Connection {
         remote: remote.clone(),
         identity: Identity::new(&SystemRandom),
@@ -220,16 +235,16 @@ fn assemble(
     };
     let targets: Vec<String> = settled.routes.targets().map(ToString::to_string).collect();
     let key = settled.key.unwrap_or_else(|| SigningKey::new(secret));
+    let columns = Columns::new(targets.len() > 1, settled.timeout, TimeZone::system());
     let teller = Teller {
         printer,
         out: Flow::stdout(),
         save: settled.save,
         save_failed: false,
         screen,
-        lines: Lines::new(printer.colour(), listener.livemode, settled.timeout, args.show),
-        hints: Hints::new(key.clone(), settled.timeout),
+        lines: Lines { lines: line::Lines { colour: printer.colour(), columns }, parts: args.show },
+        hints: Hints::new(key.clone(), settled.timeout, args.save.is_some()),
         tally: Tally::default(),
-        many_targets: targets.len() > 1,
     };
     let ready = Ready {
         listener: listener.name,

@@ -1,66 +1,72 @@
-//! How many events, how they went, and how long the middle one took.
+//! What there was in all: how many events, how they went, how long the middle one took.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
-#[derive(Debug, Default)]
+use super::record::{Delivery, Outcome};
+
+/// Counts of one run of `listen`.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
-    pub(super) delivered: u64,
+    pub(super) ok: u64,
     pub(super) failed: u64,
-    /// How many took so many milliseconds.
+    pub(super) filtered: u64,
+    /// How many answers took so many milliseconds.
     latencies: BTreeMap<u64, u64>,
 }
 
 impl Tally {
-    /// `latency` of what was answered.
-    pub(super) fn count(&mut self, success: bool, latency: Option<Duration>) {
-        match success {
-            true => self.delivered += 1,
-            false => self.failed += 1,
+    pub(super) fn count(&mut self, delivery: &Delivery) {
+        match delivery.outcome {
+            Outcome::Cancelled => return,
+            Outcome::Filtered => self.filtered += 1,
+            _ if delivery.failed() => self.failed += 1,
+            _ => self.ok += 1,
         }
-        if let Some(latency) = latency {
-            *self.latencies.entry(millis(latency)).or_default() += 1;
+        if delivery.outcome == Outcome::Response {
+            *self.latencies.entry(delivery.latency_ms).or_default() += 1;
         }
     }
 
-    fn median(&self) -> Option<u64> {
-        let all: u64 = self.latencies.values().sum();
-        let mut seen = 0;
-        let middle = |count: &u64| {
-            seen += count;
-            seen * 2 >= all
+    /// What was forwarded, or printed.
+    pub(super) fn events(&self) -> u64 {
+        self.ok + self.failed
+    }
+
+    fn median_ms(&self) -> Option<u64> {
+        let answers: u64 = self.latencies.values().sum();
+        let mut before = 0;
+        let reaches_half = |(ms, count): (&u64, &u64)| {
+            before += count;
+            (before * 2 >= answers).then_some(*ms)
         };
-        let mut latencies = self.latencies.iter();
-        let mut middle = middle;
-        latencies.find(|(_, count)| middle(count)).map(|(millis, _)| *millis)
+        self.latencies.iter().find_map(reaches_half)
     }
+}
 
-    /// `34 events, 30 ok, 4 failed, median 24 ms`.
-    pub(super) fn summary(&self) -> String {
-        let all = self.delivered + self.failed;
-        let events = if all == 1 { "event" } else { "events" };
-        let median = self.median().map(|millis| format!(", median {millis} ms"));
-        let median = median.unwrap_or_default();
-        format!("{all} {events}, {} ok, {} failed{median}", self.delivered, self.failed)
+/// `34 events, 30 ok, 4 failed, median 24 ms`
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ok, failed, filtered, .. } = self;
+        write!(f, "{}, {ok} ok, {failed} failed", plural(self.events(), "event"))?;
+        if *filtered > 0 {
+            write!(f, ", {filtered} filtered")?;
+        }
+        match self.median_ms() {
+            Some(ms) => write!(f, ", median {ms} ms"),
+            None => Ok(()),
+        }
     }
+}
+
+/// `1 event`, `3 events`
+pub(super) fn plural(count: u64, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{ending}")
 }
 
 /// Whole milliseconds.
 pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_summary_counts() {
-        let mut tally = Tally::default();
-        assert_eq!(tally.summary(), "0 events, 0 ok, 0 failed");
-        for (success, latency) in [(true, 10), (true, 24), (false, 500)] {
-            tally.count(success, Some(Duration::from_millis(latency)));
-        }
-        assert_eq!(tally.summary(), "3 events, 2 ok, 1 failed, median 24 ms");
-    }
 }

@@ -7,10 +7,10 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::held::{Held, Sent};
 use super::hints::Hints;
 use super::lines::Lines;
-use super::record::{Happening, Outcome, Record};
+use super::record::{Happening, Record};
 use super::tally::Tally;
-use super::target::Target;
 use crate::cli::print::{Broken, Flow, Printer};
+use crate::cli::target::Target;
 
 pub(super) struct Teller {
     pub(super) printer: Printer,
@@ -23,23 +23,18 @@ pub(super) struct Teller {
     pub(super) lines: Lines,
     pub(super) hints: Hints,
     pub(super) tally: Tally,
-    /// Whether lines say where an event went.
-    pub(super) many_targets: bool,
 }
 
 impl Teller {
     /// One attempt: what was sent where, and what came of it.
     pub(super) fn delivery(&mut self, held: &Held, sent: &Sent, target: Option<&Target>) {
-        let answered = sent.attempt.outcome == Outcome::Response;
-        self.tally.count(sent.attempt.is_success(), answered.then_some(sent.attempt.latency));
-        let named = target.map(ToString::to_string);
+        let delivery = held.record(sent, target.map(ToString::to_string));
+        self.tally.count(&delivery);
         if !self.printer.json && self.screen.is_none() {
-            let shown = named.as_deref().filter(|_| self.many_targets);
-            let line = self.lines.event(held, sent, shown);
-            self.out.line(&line);
+            self.out.line(&self.lines.event(&delivery));
         }
         if self.printer.json || self.save.is_some() || self.screen.is_some() {
-            let record = Record::Delivery(Box::new(held.record(sent, named)));
+            let record = Record::Delivery(Box::new(delivery));
             let text = ndjson(&record);
             if let Some(save) = &mut self.save {
                 save.line(&text);

@@ -1,7 +1,7 @@
 //! The project's file: `bluum-hooks.toml`, committed, for everybody who works on the project.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -41,8 +41,13 @@ pub(in crate::cli) struct TriggerTable {
 }
 
 impl Project {
+    /// Of the folder we are in.
+    pub(in crate::cli) fn here() -> Result<Option<Self>, Failure> {
+        Self::read(&env::current_dir().unwrap_or_default())
+    }
+
     /// The nearest one from this folder upwards, if there is one.
-    pub(in crate::cli) fn read(from: &Path) -> Result<Option<Self>, Failure> {
+    fn read(from: &Path) -> Result<Option<Self>, Failure> {
         let Some(path) = find(from) else { return Ok(None) };
         let text = fs::read_to_string(&path).map_err(|error| {
             let message = format!("cannot read {}: {error}", path.display());
@@ -58,6 +63,12 @@ impl Project {
             return Err(Failure::new(Status::Usage, message).then(next));
         }
         let mut project: Self = toml::from_str(&text).map_err(refused)?;
+        if let Some(name) = project.listen.secret_env.as_ref().filter(|name| !is_variable(name)) {
+            let name = name.escape_default();
+            let message =
+                format!("listen.secret_env in {}: no variable is called '{name}'", path.display());
+            return Err(Failure::new(Status::Usage, message).then("write WEBHOOK_SECRET"));
+        }
         let folder = path.parent().unwrap_or(Path::new(""));
         project.trigger.fixtures = project.trigger.fixtures.map(|inside| folder.join(inside));
         project.path = path;
@@ -81,6 +92,12 @@ impl Project {
         let said: Vec<_> = said.filter_map(|(is_said, text)| is_said.then_some(text)).collect();
         if said.is_empty() { "nothing".into() } else { said.join(", ") }
     }
+}
+
+/// Whether every shell takes it for the name of a variable.
+pub(in crate::cli) fn is_variable(text: &str) -> bool {
+    let starts = text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    starts && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Upwards to the root of the repository; outside of one, in this folder alone: what lies above
@@ -145,6 +162,7 @@ mod tests {
             ("[listen]\n\ntarget = ['3000']", "line 3: unknown field `target`"),
             ("base_url = 'http://elsewhere'", "line 1: unknown field `base_url`"),
             ("[listen", "line 1"),
+            ("[listen]\nsecret_env = 'A=B'", "no variable is called 'A=B'"),
         ] {
             let failure = written(folder.path(), text).unwrap_err();
             assert_eq!(failure.status, Status::Usage);

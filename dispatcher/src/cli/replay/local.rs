@@ -14,15 +14,15 @@ use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::json;
-use url::{Host, Url};
 
 use super::saved::{self, Saved};
 use super::{Manner, Wanted, all_taken, nothing, select};
 use crate::cli::args::{Global, ReplayEventsArgs};
 use crate::cli::failure::{Failure, Status};
-use crate::cli::line::{Lines, Outcome};
+use crate::cli::line::{Lines, Row};
 use crate::cli::print::Printer;
 use crate::cli::signed::{self, Received};
+use crate::cli::target::Target;
 use crate::cli::{events, newest, query};
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
@@ -35,7 +35,7 @@ const ANSWER_BYTES: usize = 64 << 10;
 
 /// A server on this machine.
 pub(super) struct Server {
-    url: Url,
+    url: String,
     http: HttpClient<HttpConnector, Full<Bytes>>,
 }
 
@@ -47,44 +47,31 @@ struct Sent {
 }
 
 impl Server {
-    /// `PORT`, `PORT/PATH`, `HOST:PORT/PATH` or a URL.
-    pub(super) fn parse(target: &str) -> Result<Self, Failure> {
+    /// One that is no target is told what else `--to` takes.
+    pub(super) fn parse(text: &str) -> Result<Self, Failure> {
+        let next = "write listener, wh_…, 3000, 3000/webhooks or http://localhost:3000/webhooks";
+        let target: Target = Target::parse(text, true).map_err(|failure| failure.then(next))?;
         let unusable = |why: &str| {
-            let message = format!("--to '{}' {why}", target.escape_default());
-            let next =
-                "write listener, wh_…, 3000, 3000/webhooks or http://localhost:3000/webhooks";
-            Failure::new(Status::Usage, message).then(next)
+            let message = format!("--to '{}' {why}", text.escape_default());
+            Err(Failure::new(Status::Usage, message).then(next))
         };
-        let port = target.split('/').next().unwrap_or_default();
-        let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-        let url = match (is_port, target.contains("://")) {
-            (true, _) => format!("http://localhost:{target}"),
-            (false, true) => target.to_owned(),
-            (false, false) => format!("http://{target}"),
-        };
-        let url = Url::parse(&url).map_err(|_| unusable("is no target"))?;
-        let is_here = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
-        match (is_here, url.scheme()) {
-            (false, _) => Err(unusable("is not on this machine")),
-            (true, "http") => {
+        match (target.is_here(), target.https) {
+            (false, _) => unusable("is not on this machine"),
+            (true, true) => unusable("is not http"),
+            (true, false) => {
                 let mut tcp = HttpConnector::new();
                 tcp.set_connect_timeout(Some(Duration::from_secs(5)));
                 // A kept connection to a server that was restarted meanwhile would be reset.
                 let mut http = HttpClient::builder(TokioExecutor::new());
-                Ok(Self { url, http: http.pool_max_idle_per_host(0).build(tcp) })
+                let http = http.pool_max_idle_per_host(0).build(tcp);
+                Ok(Self { url: target.to_string(), http })
             }
-            (true, _) => Err(unusable("is not http")),
         }
     }
 
     async fn send(&self, request: &Received) -> Sent {
         let refused = |error| Sent { status: None, error: Some(error), body: String::new() };
-        let mut built = Request::post(self.url.as_str());
+        let mut built = Request::post(&self.url);
         for (name, value) in &request.headers {
             built = built.header(name, value);
         }
@@ -129,14 +116,14 @@ pub(super) async fn replay(
     printer: Printer,
 ) -> Result<(), Failure> {
     let chosen = choose(args, wanted, global).await?;
-    manner.confirm(chosen.len(), server.url.as_str())?;
+    manner.confirm(chosen.len(), &server.url)?;
     let signer = match args.exact || manner.dry_run {
         true => None,
         false => Some(signer(args, global)?),
     };
     let clock = SystemClock::new();
     let mut lines = Lines::new(printer.colour());
-    let (mut refused, target) = (0, server.url.as_str());
+    let (mut refused, target) = (0, &*server.url);
     for Saved { event, event_type, request } in &chosen {
         if manner.dry_run {
             let told = json!({"type": "replay", "event": event, "event_type": event_type,
@@ -152,20 +139,20 @@ pub(super) async fn replay(
         let Sent { status, error, body } = server.send(&request).await;
         let took = clock.monotonic().saturating_sub(began);
         refused += usize::from(!status.is_some_and(|status| (200..300).contains(&status)));
-        let line = lines.draw(&Outcome {
-            at,
-            status,
-            took,
+        let latency_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let line = lines.draw(&Row {
+            at: at.to_string().into(),
+            code: status.into(),
+            latency_ms,
             event_type,
             event,
-            attempt: 1,
-            target: None,
-            error: error.as_deref(),
-            body: Some(&body),
+            cause: error.as_deref(),
+            answer: Some(body.into()),
+            ..Row::default()
         });
         let told = json!({"type": "replay", "event": event, "event_type": event_type,
             "target": target, "state": "answered", "status": status, "error": error,
-            "latency_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX)});
+            "latency_ms": latency_ms});
         printer.line(&line, &told);
         manner.pace().await;
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Manner, Wanted, all_taken, nothing, saved, select};
 use crate::cli::failure::{Failure, Status};
-use crate::cli::line::{Lines, Outcome};
+use crate::cli::line::{Lines, Row};
 use crate::cli::print::Printer;
 use crate::cli::query;
 use crate::client::{Client, ClientError};
@@ -160,23 +160,13 @@ async fn outcomes(
     let mut lines = Lines::new(printer.colour());
     let mut refused = 0;
     for before in begun {
-        let Attempt { number, started_at, duration_ms, status, error, response_body, .. } =
-            &answered(before, to, client, printer).await?;
+        let attempt = answered(before, to, client, printer).await?;
+        let Attempt { number, duration_ms, status, error, .. } = &attempt;
         let ok = status.is_some_and(|status| (200..300).contains(&status));
         refused += usize::from(!ok);
         let (id, event, webhook) =
             (before.id, before.event_id.to_string(), before.webhook_id.to_string());
-        let line = lines.draw(&Outcome {
-            at: *started_at,
-            status: *status,
-            took: Duration::from_millis(*duration_ms),
-            event_type: &before.event,
-            event: &event,
-            attempt: *number,
-            target: Some(&webhook),
-            error: error.as_deref(),
-            body: response_body.as_deref(),
-        });
+        let line = lines.draw(&Row::of_attempt(&attempt, &before.event, &event, &webhook));
         let told = json!({"type": "replay", "event": event, "event_type": before.event,
             "delivery": id, "webhook": webhook, "state": "answered", "attempt": number,
             "status": status, "latency_ms": duration_ms, "error": error});

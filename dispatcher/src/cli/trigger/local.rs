@@ -1,6 +1,5 @@
 //! Straight to a server, signed here as the dispatcher would; and wrongly, if that is wanted.
 
-use std::env;
 use std::io;
 use std::time::Duration;
 
@@ -14,12 +13,12 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::{Ipv4Net, Ipv6Net};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use url::Position;
 
 use super::fault::Fault;
 use super::story::Draft;
 use crate::cli::failure::{Failure, Status};
 use crate::cli::print::Printer;
+use crate::cli::profile::{self, Project};
 use crate::cli::signed;
 use crate::cli::target::Target;
 use crate::clock::{Clock, SystemClock};
@@ -29,8 +28,6 @@ use crate::transport::{Request, SendError, Targets, Transport};
 
 /// For whoever has none: it signs nothing that is worth anything.
 const DEMO_SECRET: &str = "whsec_NotASecret/OnlyForDemosOfBluumHooksTrigger0=";
-/// Where receivers look, the usual name first.
-const VARIABLES: [&str; 2] = ["WEBHOOK_SECRET", "BLUUM_WEBHOOK_SECRET"];
 /// As long as the dispatcher waits, unless a webhook is set otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Older than any receiver takes by default.
@@ -59,6 +56,7 @@ impl Local {
     pub(super) fn new(
         target: &Target,
         secret: Option<&str>,
+        project: Option<&Project>,
         printer: Printer,
     ) -> Result<Self, Failure> {
         let mut forged = [0; 32];
@@ -70,7 +68,7 @@ impl Local {
             .map_err(|error| Failure::unexpected(&error))?;
         Ok(Self {
             target: target.clone(),
-            key: SigningKey::new(&secret_of(secret, printer)?),
+            key: SigningKey::new(&secret_of(secret, project, printer)?),
             forged: SigningKey::new(&forged),
             transport,
             clock: SystemClock::new(),
@@ -124,16 +122,13 @@ impl Local {
 
     /// A request that announces its whole body, and ends in the middle of it.
     async fn cut_off(&self, headers: &HeaderMap, body: &[u8]) -> Result<u16, SendError> {
-        let url = self.target.url();
-        let host = url.host_str().unwrap_or_default();
-        let port = url.port_or_known_default().unwrap_or(80);
-        let path = &url[Position::BeforePath..Position::AfterQuery];
-        let mut head = format!("POST {path} HTTP/1.1\r\nhost: {host}:{port}\r\n");
+        let Target { path, .. } = &self.target;
+        let mut head = format!("POST {path} HTTP/1.1\r\nhost: {}\r\n", self.target.authority());
         for (name, value) in headers {
             head += &format!("{name}: {}\r\n", value.to_str().unwrap_or_default());
         }
         head += &format!("content-length: {}\r\n\r\n", body.len());
-        let connected = TcpStream::connect((host.trim_matches(['[', ']']), port)).await;
+        let connected = TcpStream::connect(self.target.address()).await;
         let mut stream = connected.map_err(|error| SendError::Connect(error.to_string()))?;
         let half = &body[..body.len() / 2];
         let written: io::Result<()> = async {
@@ -148,10 +143,13 @@ impl Local {
 }
 
 /// The secret from where it was said to be, or where receivers have it.
-fn secret_of(from: Option<&str>, printer: Printer) -> Result<Secret, Failure> {
-    let set = |name: &&&str| env::var_os(name).is_some_and(|value| !value.is_empty());
-    let variable = || VARIABLES.iter().find(set).map(|name| format!("env:{name}"));
-    let Some(from) = from.map(str::to_owned).or_else(variable) else {
+fn secret_of(
+    from: Option<&str>,
+    project: Option<&Project>,
+    printer: Printer,
+) -> Result<Secret, Failure> {
+    let from = from.map(str::to_owned).or_else(|| profile::app_secret_that_is_set(project));
+    let Some(from) = from else {
         printer.talk(&format!(
             "signed with the demo secret {DEMO_SECRET}; give it to the server as its secret, or \
              say where the server's own is: --secret env:VAR"

@@ -1,7 +1,5 @@
 //! Bodies: as they came, for reading, and for a shell.
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use serde::de::IgnoredAny;
 
 use super::super::record::{Delivery, Message};
@@ -10,29 +8,12 @@ use crate::cli::spacing::pretty;
 /// So much of a body is kept for the views.
 pub(super) const MOST_KEPT: usize = 64 * 1024;
 
-/// The bytes that were sent, as far as they are kept.
-pub(super) fn bytes(message: &Message) -> Vec<u8> {
-    match (&message.body, &message.body_b64) {
-        (Some(text), _) => text.clone().into_bytes(),
-        (None, Some(encoded)) => BASE64_STANDARD.decode(encoded).unwrap_or_default(),
-        (None, None) => Vec::new(),
-    }
-}
-
-/// As text, whatever the bytes are.
-pub(super) fn text(message: &Message) -> String {
-    match &message.body {
-        Some(text) => text.clone(),
-        None => String::from_utf8_lossy(&bytes(message)).into_owned(),
-    }
-}
-
 /// As text for reading: JSON has a line for each field.
 pub(super) fn readable(message: &Message) -> String {
-    let text = text(message);
+    let text = message.text();
     match serde_json::from_str::<IgnoredAny>(&text) {
         Ok(_) => pretty(&text),
-        Err(_) => text,
+        Err(_) => text.into_owned(),
     }
 }
 

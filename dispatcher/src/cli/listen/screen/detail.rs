@@ -8,8 +8,8 @@ use super::body;
 use super::diff::{Change, changes};
 use super::footer::columns as wide;
 use super::history::Entry;
-use super::line::{cause_line, failed, latency};
 use super::state::Screen;
+use crate::cli::line::latency;
 use crate::cli::show::words::harmless;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +119,7 @@ fn lines(entry: &Entry, tab: Tab, screen: &Screen) -> Vec<Line<'static>> {
         Tab::Response => response(delivery, width),
         Tab::Attempts => attempts(entry, screen)
             .flat_map(|one| {
-                let cause = one.done().and_then(cause_line).map(indented);
+                let cause = one.done().and_then(|done| done.row().answer_line()).map(indented);
                 [Some(screen.row(one, width)), cause].into_iter().flatten()
             })
             .collect(),
@@ -139,7 +139,7 @@ fn response(delivery: &Delivery, width: usize) -> Vec<Line<'static>> {
     };
     let answer = delivery.response.clone().unwrap_or_default();
     let mut lines = message(&first, &answer, width);
-    if failed(delivery)
+    if delivery.failed()
         && let Some(first) = lines.first_mut()
     {
         *first = first.clone().red();

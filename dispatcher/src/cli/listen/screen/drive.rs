@@ -11,12 +11,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::super::record::{Happening, Wish};
+use super::super::tally::Tally;
+use super::Options;
 use super::editor;
 use super::keys::Act;
 use super::state::Screen;
 use super::suspend::Stops;
 use super::terminal::{self, Terminal};
-use super::{Options, Summary};
 use crate::clock::{Clock, SystemClock};
 
 /// As often as it is worth looking.
@@ -41,7 +42,7 @@ pub(super) async fn drive(
     happenings: UnboundedReceiver<Happening>,
     wishes: UnboundedSender<Wish>,
     options: Options,
-) -> io::Result<Summary> {
+) -> io::Result<Tally> {
     let mut driver = Driver {
         screen: Screen::new(options, Terminal::size()),
         terminal: Terminal::open()?,
@@ -166,7 +167,7 @@ impl Driver {
     }
 
     /// All lines and the summary stay behind.
-    fn end(mut self) -> io::Result<Summary> {
+    fn end(mut self) -> io::Result<Tally> {
         let mut lines = self.screen.take_lines();
         lines.push(Line::raw(self.screen.tally.to_string()));
         self.terminal.close(&lines, self.screen.options.colour)?;

@@ -1,9 +1,10 @@
 //! Which events are shown.
 
+use bluum_hooks_shared::catalogue::Pattern;
+
 use super::super::record::{Delivery, Outcome};
-use super::body;
 use super::history::Entry;
-use super::line::failed;
+use crate::cli::which::Only;
 
 /// Words that must all apply: a type (`order.*`), a status (`5xx`, `404`, `failed`, `timeout`), or
 /// text of the type, the ids, the bodies or the cause.
@@ -19,7 +20,7 @@ impl Filter {
     }
 
     pub(super) fn shows(&self, entry: &Entry) -> bool {
-        if self.only_failures && !entry.done().is_some_and(failed) {
+        if self.only_failures && !entry.done().is_some_and(Delivery::failed) {
             return false;
         }
         self.text.split_whitespace().all(|word| applies(word, entry))
@@ -27,29 +28,14 @@ impl Filter {
 }
 
 fn applies(word: &str, entry: &Entry) -> bool {
-    if word.contains('*') {
-        return glob(word, entry.event_type());
+    if let Some(Ok(glob)) = word.ends_with('*').then(|| Pattern::well_formed(word)) {
+        return glob.matches(entry.event_type());
     }
-    match (of_status(word), entry.done()) {
-        (Some(applies), Some(delivery)) => applies(delivery, word) || holds(word, entry),
-        _ => holds(word, entry),
-    }
-}
-
-/// How a word that means a status is held against a delivery.
-fn of_status(word: &str) -> Option<fn(&Delivery, &str) -> bool> {
-    match word {
-        "failed" => Some(|delivery, _| failed(delivery)),
-        "ok" => Some(|delivery, _| !failed(delivery)),
-        "timeout" => Some(|delivery, _| delivery.outcome == Outcome::Timeout),
-        _ if word.len() == 3 && word.starts_with(|first: char| first.is_ascii_digit()) => {
-            Some(|delivery, word| {
-                let status = delivery.status.map(|status| status.to_string()).unwrap_or_default();
-                status == word || (word.ends_with("xx") && status.starts_with(&word[..1]))
-            })
-        }
-        _ => None,
-    }
+    let only = Only::parse(word).zip(entry.done()).is_some_and(|(only, delivery)| {
+        let timed_out = delivery.outcome == Outcome::Timeout;
+        only.has(delivery.status, timed_out, delivery.failed())
+    });
+    only || holds(word, entry)
 }
 
 /// Whether the word stands somewhere in the event, in whatever case.
@@ -62,39 +48,6 @@ fn holds(word: &str, entry: &Entry) -> bool {
     let Some(delivery) = entry.done() else { return false };
     let answer = delivery.response.as_ref();
     delivery.error.as_deref().is_some_and(has)
-        || has(&body::text(&delivery.request))
-        || answer.is_some_and(|answer| has(&body::text(answer)))
-}
-
-/// `*` stands for anything.
-fn glob(pattern: &str, text: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
-    let Some(mut text) = text.strip_prefix(start) else { return false };
-    let Some((middle, end)) = rest.rsplit_once('*') else { return text.ends_with(rest) };
-    for part in middle.split('*') {
-        let Some(at) = text.find(part) else { return false };
-        text = &text[at + part.len()..];
-    }
-    text.ends_with(end)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stars_stand_for_anything() {
-        for (pattern, text, matches) in [
-            ("order.*", "order.filled", true),
-            ("order.*", "orders.filled", false),
-            ("*", "", true),
-            ("*.filled", "order.filled", true),
-            ("o*r.*led", "order.filled", true),
-            ("ab*ba", "aba", false),
-            ("*r*d*", "order.filled", true),
-            ("*x*d*", "order.filled", false),
-        ] {
-            assert_eq!(glob(pattern, text), matches, "{pattern} on {text}");
-        }
-    }
+        || has(&delivery.request.text())
+        || answer.is_some_and(|answer| has(&answer.text()))
 }

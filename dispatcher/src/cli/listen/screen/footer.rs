@@ -3,9 +3,10 @@
 use ratatui_core::style::Stylize;
 use ratatui_core::text::{Line, Span};
 
+use super::super::tally::plural;
 use super::full;
-use super::line::{live, plural};
 use super::state::{Link, Screen};
+use crate::cli::line::live;
 use crate::cli::show::words::harmless;
 
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];

@@ -10,8 +10,8 @@ use super::detail::{Detail, TABS};
 use super::footer::cut;
 use super::history::Entry;
 use super::keys::KEYS;
-use super::line::{event_line, latency, padded, time_of_day};
 use super::state::Screen;
+use crate::cli::line::{latency, padded, time_of_day};
 use crate::cli::show::words::harmless;
 
 /// Columns of an event's id, and of the space before it.
@@ -95,7 +95,7 @@ impl Screen {
 
     pub(super) fn row(&self, entry: &Entry, width: usize) -> Line<'static> {
         let line = match (entry.done(), entry.in_flight()) {
-            (Some(delivery), _) => event_line(delivery, &self.columns),
+            (Some(delivery), _) => delivery.row().line(&self.columns),
             (None, Some(begun)) => {
                 let took = self.now.saturating_sub(begun.since).as_millis();
                 let event_type = padded(&harmless(&begun.event_type), self.columns.event_type);

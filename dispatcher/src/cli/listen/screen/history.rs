@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::super::record::{Delivery, Record};
 use super::body;
 use super::filter::Filter;
-use super::line::failed;
 
 /// So many events are kept.
 pub(super) const MOST_ENTRIES: usize = 1_000;
@@ -172,7 +171,7 @@ impl History {
     }
 
     pub(super) fn last_failed(&self) -> Option<&Entry> {
-        self.all().rev().find(|entry| entry.done().is_some_and(failed))
+        self.all().rev().find(|entry| entry.done().is_some_and(Delivery::failed))
     }
 
     /// The event of the same type before this one.

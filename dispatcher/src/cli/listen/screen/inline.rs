@@ -7,7 +7,7 @@
 
 use ratatui_core::text::Line;
 
-use super::line::ansi;
+use crate::cli::line::ansi;
 
 /// Everything in this write appears at once, where the terminal can do that.
 const TOGETHER: [&str; 2] = ["\x1b[?2026h", "\x1b[?2026l"];

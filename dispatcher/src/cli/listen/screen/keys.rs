@@ -237,7 +237,7 @@ impl Screen {
     }
 
     fn copy_body(&mut self) -> Option<Act> {
-        let text = body::text(&self.chosen_whole()?.request);
+        let text = self.chosen_whole()?.request.text().into_owned();
         self.say(&format!("copied {} bytes", text.len()));
         Some(Act::Copy(text))
     }
@@ -253,7 +253,7 @@ impl Screen {
 
     fn edit(&mut self) -> Option<Act> {
         let done = self.chosen_whole()?;
-        let body = body::bytes(&done.request);
+        let body = done.request.bytes().into_owned();
         Some(Act::Edit { delivery: done.delivery, body })
     }
 

@@ -14,10 +14,9 @@ mod full;
 mod history;
 mod inline;
 mod keys;
-pub(in crate::cli) mod line;
+mod line;
 mod state;
 mod suspend;
-mod tally;
 mod terminal;
 #[cfg(test)]
 mod tests;
@@ -29,8 +28,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::record::{Happening, Wish};
-
-pub(in crate::cli) use self::tally::Summary;
+use super::tally::Tally;
 
 /// What the screen has to know beforehand.
 pub(in crate::cli) struct Options {
@@ -38,8 +36,8 @@ pub(in crate::cli) struct Options {
     pub(in crate::cli) livemode: bool,
     /// Shown for a while when asked for.
     pub(in crate::cli) secret: String,
-    /// When an answer comes too late.
-    pub(in crate::cli) timeout: Duration,
+    /// When an answer comes too late, if ever.
+    pub(in crate::cli) timeout: Option<Duration>,
     /// Where times of day are told.
     pub(in crate::cli) zone: TimeZone,
     pub(in crate::cli) colour: bool,
@@ -61,7 +59,7 @@ pub(in crate::cli) async fn run(
     happenings: UnboundedReceiver<Happening>,
     wishes: UnboundedSender<Wish>,
     options: Options,
-) -> io::Result<Summary> {
+) -> io::Result<Tally> {
     let runtime = tokio::runtime::Handle::current();
     let drive = move || runtime.block_on(drive::drive(happenings, wishes, options));
     tokio::task::spawn_blocking(drive).await.map_err(io::Error::other)?

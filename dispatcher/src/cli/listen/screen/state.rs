@@ -9,10 +9,11 @@ use ratatui_core::style::Stylize;
 use ratatui_core::text::{Line, Span};
 
 use super::super::record::{Delivery, Happening, Outcome, Record};
+use super::super::tally::{Tally, plural};
 use super::detail::Detail;
 use super::history::{Begun, Entry, History};
-use super::line::{self, Columns};
-use super::{Options, Summary};
+use super::{Options, line};
+use crate::cli::line::Columns;
 
 /// So many lines wait for their turn in the scrollback; what is more goes by untold.
 const MOST_LINES: usize = 1_000;
@@ -33,7 +34,7 @@ pub(super) struct Screen {
     pub(super) options: Options,
     pub(super) columns: Columns,
     pub(super) history: History,
-    pub(super) tally: Summary,
+    pub(super) tally: Tally,
     pub(super) link: Link,
     pub(super) waiting: u64,
     /// By the user.
@@ -60,16 +61,12 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn new(options: Options, size: Size) -> Self {
-        let slow_ms = u64::try_from(options.timeout.as_millis() / 2).unwrap_or(u64::MAX);
-        let zone = options.zone.clone();
-        // Without a time-out nothing is too slow.
-        let slow_ms = if slow_ms == 0 { u64::MAX } else { slow_ms };
         Self {
-            columns: Columns { event_type: 0, targets: false, slow_ms, zone },
+            columns: Columns::new(false, options.timeout, options.zone.clone()),
             full: options.full,
             options,
             history: History::default(),
-            tally: Summary::default(),
+            tally: Tally::default(),
             link: Link::Connecting,
             waiting: 0,
             paused: false,
@@ -175,7 +172,7 @@ impl Screen {
     pub(super) fn take_lines(&mut self) -> Vec<Line<'static>> {
         let untold = std::mem::take(&mut self.untold);
         let notice = (untold > 0).then(|| {
-            let lines = line::plural(untold, "line");
+            let lines = plural(untold, "line");
             Line::from(Span::raw(format!("… {lines} went by too fast to be shown")).dim())
         });
         notice.into_iter().chain(self.lines.drain(..)).collect()

@@ -9,9 +9,9 @@ use ratatui_core::terminal::Terminal;
 
 use super::script::*;
 use super::snapshots::scrolled;
+use crate::cli::line::{Columns, ansi};
 use crate::cli::listen::record::{Delivery, Happening, Outcome, Record, Wish};
 use crate::cli::listen::screen::keys::Act;
-use crate::cli::listen::screen::line::{Columns, ansi, event_line};
 use crate::cli::listen::screen::state::Screen;
 
 fn listening() -> Screen {
@@ -248,11 +248,10 @@ fn the_full_screen_has_colours_only_if_they_are_wanted() {
 
 #[test]
 fn without_colour_there_is_no_escape_and_with_it_the_same_text() {
-    let mut columns =
-        Columns { event_type: 0, targets: true, slow_ms: 15_000, zone: jiff::tz::TimeZone::UTC };
+    let mut columns = Columns::new(true, Some(Duration::from_secs(30)), jiff::tz::TimeZone::UTC);
     for delivery in first_minutes() {
         columns.widen(&delivery.event_type);
-        let line = event_line(&delivery, &columns);
+        let line = delivery.row().line(&columns);
         let plain = ansi(&line, false);
         assert!(!plain.contains('\x1b'), "{plain}");
         let mut terminal = vt100::Parser::new(2, 200, 0);

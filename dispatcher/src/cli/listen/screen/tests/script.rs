@@ -21,7 +21,7 @@ pub(super) fn options() -> Options {
         listener: "ana@laptop".into(),
         livemode: false,
         secret: SECRET.into(),
-        timeout: Duration::from_secs(30),
+        timeout: Some(Duration::from_secs(30)),
         zone: TimeZone::UTC,
         colour: false,
         full: false,
