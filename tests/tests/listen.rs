@@ -1,5 +1,4 @@
 //! `listen`: what is forwarded and how, and what is told of it.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of tests may stop the test")]
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,5 +1,4 @@
 //! `listen` and what is not now: where in the stream it begins, and what it saves for later.
-#![expect(clippy::unwrap_used, reason = "a helper of tests may stop the test")]
 
 use bluum_hooks_tests::binary;
 use bluum_hooks_tests::client::text;
