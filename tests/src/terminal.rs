@@ -57,6 +57,19 @@ impl Developer {
     }
 }
 
+/// Waits until the process of this number has ended.
+pub async fn until_ended(pid: &str) {
+    wait::until(&format!("process {pid} to end"), async || {
+        let mut alive = Command::new("sh");
+        alive.args(["-c", "kill -0 $0", pid]).stderr(Stdio::null());
+        // A process that has ended stays in the table until somebody looks.
+        let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let ended = !alive.status().unwrap().success() || state.contains(") Z ");
+        if ended { Ok(()) } else { Err(state) }
+    })
+    .await;
+}
+
 /// A running `listen`. Killed when dropped.
 #[derive(Debug)]
 pub struct Listening {

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use bluum_hooks_tests::client::{Credentials, text};
 use bluum_hooks_tests::daemon::{self, Daemon, Shared};
+use bluum_hooks_tests::severable::Severable;
 use bluum_hooks_tests::sink::{Answer, Sink};
-use bluum_hooks_tests::terminal::{Developer, Listen};
+use bluum_hooks_tests::terminal::{self, Developer, Listen};
 use bluum_hooks_tests::wait;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn daemon() -> Shared {
     daemon::shared(&[])
@@ -43,25 +44,27 @@ async fn listening_is_alive(listening: &bluum_hooks_tests::terminal::Listening) 
 }
 
 #[tokio::test]
-async fn exit_0_after_sigterm_and_what_is_under_way_is_finished() {
+async fn exit_0_after_sigterm_and_130_after_an_interrupt_once_all_is_finished() {
     let daemon = daemon();
-    let developer = Developer::join(&daemon).await;
-    let app = Sink::start(|_| Answer::status(200).after(Duration::from_millis(500))).await;
-    let target = app.url("/");
-    let mut listening = developer.listen(&[&target, "--json"]).ready().await;
-    developer.publish("ord_1").await;
-    app.until_count(1).await;
-    listening.signal("TERM");
-    listening.must_exit(0).await;
-    let delivery = listening.record("delivery", |_| true).await;
-    assert_eq!(delivery["status"], 200);
-    let webhook = developer.partner.api.list("/v1/webhooks").await.remove(0);
-    let path = format!("/v1/webhooks/{}/deliveries", text(&webhook, "id"));
-    wait::until("the result to be recorded", async || {
-        let deliveries = developer.partner.api.list(&path).await;
-        if deliveries[0]["status"] == "delivered" { Ok(()) } else { Err(format!("{deliveries:?}")) }
-    })
-    .await;
+    for (signal, status, reason) in [("TERM", 0, "terminated"), ("INT", 130, "interrupted")] {
+        let developer = Developer::join(&daemon).await;
+        let app = Sink::start(|_| Answer::status(200).after(Duration::from_millis(500))).await;
+        let target = app.url("/");
+        let mut listening = developer.listen(&[&target, "--json"]).ready().await;
+        developer.publish("ord_1").await;
+        app.until_count(1).await;
+        listening.signal(signal);
+        listening.must_exit(status).await;
+        let delivery = listening.record("delivery", |_| true).await;
+        assert_eq!(delivery["status"], 200);
+        let end = listening.record("end", |_| true).await;
+        assert_eq!((&end["reason"], &end["exit"]), (&json!(reason), &json!(status)));
+        let webhook = developer.partner.api.list("/v1/webhooks").await.remove(0);
+        let path = format!("/v1/webhooks/{}/deliveries", text(&webhook, "id"));
+        // Told before the end, not found out after it.
+        let delivery = developer.partner.api.list(&path).await.remove(0);
+        assert_eq!(delivery["status"], "delivered", "{delivery}");
+    }
 }
 
 #[tokio::test]
@@ -107,6 +110,19 @@ async fn exit_2_for_arguments_that_cannot_be_used() {
 }
 
 #[tokio::test]
+async fn exit_2_for_a_live_key_unless_that_is_meant() {
+    let daemon = daemon();
+    let developer = Developer::join(&daemon).await;
+    let key = json!({"role": "tenant", "tenant": developer.partner.tenant, "livemode": true});
+    let key = daemon.new_key(&key).await;
+    let run = Listen::new(daemon.base(), &key, &[]).run().must_exit(2);
+    assert!(run.stderr.contains("live data") && run.stderr.contains("--live"), "{run:?}");
+    assert_eq!(daemon.client(Some(&key)).list("/v1/webhooks").await, [] as [Value; 0]);
+    let meant = Listen::new(daemon.base(), &key, &["--live", "--json"]).ready().await;
+    assert_eq!(meant.record("ready", |_| true).await["livemode"], true);
+}
+
+#[tokio::test]
 async fn exit_3_for_a_key_that_is_refused_at_first_or_later() {
     let daemon = daemon();
     let developer = Developer::join(&daemon).await;
@@ -149,8 +165,24 @@ async fn exit_6_when_the_name_is_in_use_and_when_it_is_taken() {
     // Another name gets its own copy.
     let _other = developer.listen(&["--name", "other"]).ready().await;
     drop(second);
-    // A process that is dead holds nothing, whatever the dispatcher thinks.
     let _third = developer.listen(&[]).ready().await;
+}
+
+/// Killed, and its connection is still there for the dispatcher: it need not be taken over.
+#[tokio::test]
+async fn a_process_that_is_dead_holds_no_name() {
+    let daemon = daemon();
+    let (developer, app) = (Developer::join(&daemon).await, Sink::always(200).await);
+    let proxy = Severable::before(daemon.base()).await;
+    let first = developer.listen_through(&proxy.base(), &[]).ready().await;
+    proxy.fall_silent();
+    let run = developer.listen(&[]).run().must_exit(6);
+    assert!(run.stderr.contains(&format!("pid {}", first.id())), "{run:?}");
+    drop(first);
+    let target = app.url("/");
+    let _second = developer.listen(&[&target]).ready().await;
+    developer.publish("ord_1").await;
+    app.until_count(1).await;
 }
 
 #[tokio::test]
@@ -206,4 +238,30 @@ async fn exit_130_after_an_interrupt_and_at_once_after_a_second() {
     let target = other.url("/");
     let _next = developer.listen(&[&target]).ready().await;
     other.until_count(1).await;
+}
+
+/// Not even with a result that nobody takes, and an app that does not listen.
+#[tokio::test]
+async fn a_second_interrupt_waits_for_nothing_and_leaves_nobody_behind() {
+    let daemon = daemon();
+    let developer = Developer::join(&daemon).await;
+    let app = Sink::start(|_| Answer::status(200).after(Duration::from_millis(500))).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("pid").display().to_string();
+    let script = "trap '' INT TERM; sleep 1000 & echo $! > \"$0\"; wait";
+    let proxy = Severable::before(daemon.base()).await;
+    let target = app.url("/");
+    let arguments = [&*target, "--json", "--", "sh", "-c", script, &file];
+    let mut listening = developer.listen_through(&proxy.base(), &arguments).ready().await;
+    developer.publish("ord_1").await;
+    app.until_count(1).await;
+    proxy.fall_silent();
+    listening.record("delivery", |_| true).await;
+    let begun = wait::now();
+    listening.signal("INT");
+    wait::pause(Duration::from_millis(500)).await;
+    listening.signal("INT");
+    listening.must_exit(130).await;
+    assert!(wait::now() - begun < Duration::from_secs(4), "the second is heard");
+    terminal::until_ended(std::fs::read_to_string(&file).expect("the app's child").trim()).await;
 }

@@ -3,15 +3,14 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 use bluum_hooks_shared::secret::Secret;
 use bluum_hooks_shared::signature::SigningKey;
 use bluum_hooks_tests::binary;
 use bluum_hooks_tests::daemon::{self, Shared};
 use bluum_hooks_tests::sink::Sink;
-use bluum_hooks_tests::terminal::{Developer, Listen};
+use bluum_hooks_tests::terminal::{self, Developer, Listen};
 use bluum_hooks_tests::wait;
 
 fn daemon() -> Shared {
@@ -185,18 +184,7 @@ async fn signals_are_passed_on_and_nobody_is_left_behind() {
         listening.must_exit(status).await;
         assert!(listening.stderr().contains(&format!("heard {signal}")), "{}", listening.stderr());
         for pid in pids.split_whitespace() {
-            wait::until_within(Duration::from_secs(5), "nobody to be left", async || {
-                let alive = Command::new("sh")
-                    .args(["-c", "kill -0 $0", pid])
-                    .stderr(Stdio::null())
-                    .status()
-                    .unwrap();
-                // A process that has ended stays in the table until somebody looks.
-                let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-                let ended = !alive.success() || state.contains(") Z ");
-                if ended { Ok(()) } else { Err(format!("{pid} is alive: {state}")) }
-            })
-            .await;
+            terminal::until_ended(pid).await;
         }
     }
 }

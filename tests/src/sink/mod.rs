@@ -100,7 +100,14 @@ impl Drop for Sink {
 impl Sink {
     /// Answers each request as `script` says.
     pub async fn start(script: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), script)
+    }
+
+    /// [`start`](Self::start) on a port of the test's own, such as one that was refused before.
+    pub fn on(
+        listener: TcpListener,
+        script: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
         let seen = Requests::default();
         let server = tokio::spawn(accept(listener, seen.clone(), Arc::new(script)));

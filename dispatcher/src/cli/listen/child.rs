@@ -55,13 +55,17 @@ impl Child {
         self.status.map_or(1, code)
     }
 
-    /// Passes on how we were asked to end, waits, and then ends what is left of it and of what it
-    /// has started.
-    pub(super) async fn stop(mut self, signal: Signal) {
+    /// Passes on how we were asked to end, waits unless there is a hurry, and then ends what is
+    /// left of it and of what it has started.
+    pub(super) async fn stop(mut self, signal: Signal, hurry: impl Future<Output = ()>) {
         send(self.group, signal);
-        let ended = tokio::time::timeout(GRACE, self.ended()).await;
+        let ended = tokio::select! {
+            _ = self.ended() => true,
+            () = tokio::time::sleep(GRACE) => false,
+            () = hurry => false,
+        };
         kill(self.group);
-        if ended.is_err() {
+        if !ended {
             let _ = self.process.kill().await;
         }
     }

@@ -34,6 +34,7 @@ mod teller;
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::mpsc;
 
 use self::child::Child;
@@ -106,30 +107,36 @@ async fn finish(
     mut signals: Signals,
 ) -> Result<(), Failure> {
     relay.not_ready();
+    // Nothing is waited for any more once it has come.
+    let hurry = async move {
+        signals.next().await;
+    };
+    let hurry = hurry.shared();
     let grace = async {
         tokio::select! {
             () = tokio::time::sleep(GRACE) => {}
-            _ = signals.next() => {}
+            () = hurry.clone() => {}
         }
     };
     relay.drain(grace).await;
-    let (end, again) = (end, async { signals.next().await });
     let Relay { outbox, mut teller, .. } = relay;
-    tokio::pin!(again);
     tokio::select! {
         () = outbox.finish(LAST_WORDS) => {}
-        _ = &mut again => {}
+        () = hurry.clone() => {}
     }
     if let Some(child) = child {
         let signal =
             if matches!(end, End::Interrupted) { Signal::Interrupt } else { Signal::Terminate };
-        tokio::select! {
-            () = child.stop(signal) => {}
-            _ = &mut again => {}
-        }
+        child.stop(signal, hurry).await;
     }
-    let (reason, exit) = told(&end);
-    let save_failed = teller.save_failed;
+    let mut saved = !teller.save_failed;
+    if let Some(save) = teller.save.take() {
+        saved = save.end(LAST_WORDS).await.is_ok();
+    }
+    let (reason, exit) = match told(&end) {
+        (reason, 0) if !saved => (reason, Status::Failed as u8),
+        told => told,
+    };
     if let End::Failed(failure) = &end {
         teller.tell(Record::Error {
             code: failure.status.code().to_owned(),
@@ -142,10 +149,6 @@ async fn finish(
     teller.tell(Record::End { reason: reason.to_owned(), exit, delivered, failed });
     let summary = teller.tally.to_string();
     let written = teller.out.end(LAST_WORDS).await;
-    let mut saved = true;
-    if let Some(save) = teller.save {
-        saved = save.end(LAST_WORDS).await.is_ok();
-    }
     // It ends when nobody tells it anything any more, and says the summary itself.
     drop(teller.screen);
     if let Some(screen) = screen {
@@ -154,7 +157,7 @@ async fn finish(
         teller.printer.talk(&summary);
     }
     ending(end)?;
-    match saved && !save_failed {
+    match saved {
         true => Ok(()),
         false => Err(Failure::new(Status::Failed, "--save: not every event could be written")
             .then("is the disk full?")),

@@ -60,9 +60,10 @@ impl Flow {
         self.buffer.push(b'\n');
     }
 
-    /// Whether something waits to be written.
+    /// Whether something waits to be written, or nothing can be any more: there is a reason to
+    /// flush.
     pub(in crate::cli) fn is_dirty(&self) -> bool {
-        !self.buffer.is_empty()
+        !self.buffer.is_empty() || self.broken.is_cancelled()
     }
 
     /// Whether so much waits that it must be written before more is added.
@@ -72,20 +73,21 @@ impl Flow {
 
     /// Hands over what waits; waits itself only for a reader who is far behind.
     pub(in crate::cli) async fn flush(&mut self) -> Result<(), Broken> {
-        if self.is_dirty() {
+        if !self.buffer.is_empty() {
             let room = self.blocks.reserve().await.map_err(|_| Broken)?;
             room.send(std::mem::take(&mut self.buffer));
         }
-        Ok(())
+        if self.broken.is_cancelled() { Err(Broken) } else { Ok(()) }
     }
 
     /// Writes what is left, for so long.
     pub(in crate::cli) async fn end(mut self, limit: Duration) -> Result<(), Broken> {
         let rest = async {
-            let flushed = self.flush().await;
+            self.flush().await?;
             drop(self.blocks);
             let _ = self.ended.await;
-            flushed
+            // The last block as well.
+            if self.broken.is_cancelled() { Err(Broken) } else { Ok(()) }
         };
         tokio::time::timeout(limit, rest).await.unwrap_or(Err(Broken))
     }
