@@ -1,5 +1,6 @@
 //! What came of deliveries that went down a stream.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
@@ -9,7 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use bluum_hooks_shared::api::ResultsTaken;
 use bluum_hooks_shared::error::ErrorCode;
 use bluum_hooks_shared::id::{DeliveryId, TenantId};
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 use super::super::answer::{self, Answer};
 use super::super::auth::Caller;
@@ -29,6 +31,7 @@ const MAX_BYTES: usize = MAX_RESULTS * 2 * 1024;
 #[derive(Debug, Deserialize)]
 struct Told {
     delivery: DeliveryId,
+    #[serde(deserialize_with = "whole")]
     attempt: u32,
     #[serde(flatten)]
     outcome: Outcome,
@@ -37,14 +40,36 @@ struct Told {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 enum Outcome {
-    Response { status: u16, body_b64: Option<String> },
-    ConnectError { error: Option<String> },
-    TlsError { error: Option<String> },
+    Response {
+        #[serde(deserialize_with = "whole")]
+        status: u16,
+        body_b64: Option<String>,
+    },
+    ConnectError {
+        error: Option<String>,
+    },
+    TlsError {
+        error: Option<String>,
+    },
     Timeout,
-    Reset { error: Option<String> },
+    Reset {
+        error: Option<String>,
+    },
     Cancelled,
     Filtered,
     Working,
+}
+
+/// A whole number, however it is written: JSON knows numbers only, and 3.0 is one.
+fn whole<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr,
+{
+    let number = f64::deserialize(deserializer)?;
+    let whole = Some(number).filter(|number| number.fract() == 0.0);
+    let whole = whole.and_then(|number| format!("{number:.0}").parse().ok());
+    whole.ok_or_else(|| D::Error::custom(format!("{number} is not a number that can stand here")))
 }
 
 /// Tell what came of deliveries

@@ -132,9 +132,12 @@ named! {
         "events": {
             "type": ["array", "null"],
             "maxItems": MAX_PATTERNS,
-            "items": {"type": "string"},
-            "description": "Names, `order.*`, `*`; with `!` in front, what to leave out. \
-                            Everything unless said otherwise.",
+            "items": {"anyOf": [
+                {"enum": patterns()},
+                {"enum": patterns().iter().map(|name| format!("!{name}")).collect::<Vec<_>>()},
+            ]},
+            "description": "Names, `order.*`, `*`; with `!` in front, what to leave out, if \
+                            something is left. Everything unless said otherwise.",
         },
         "retry": {
             "type": ["boolean", "null"],
@@ -289,11 +292,15 @@ fn investor(kind: Value) -> Value {
     })
 }
 
+/// What can be subscribed to.
+fn patterns() -> Vec<&'static str> {
+    event_names().into_iter().chain(WILDCARDS.iter().copied()).collect()
+}
+
 fn subscriptions(description: &str) -> Value {
-    let names: Vec<_> = event_names().into_iter().chain(WILDCARDS.iter().copied()).collect();
     json!({
         "type": ["array", "null"],
-        "items": {"enum": names},
+        "items": {"enum": patterns()},
         "minItems": 1,
         "maxItems": MAX_PATTERNS,
         "description": description,
