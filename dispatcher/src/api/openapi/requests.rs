@@ -12,8 +12,6 @@ use bluum_hooks_shared::openapi::event_names;
 use bluum_hooks_shared::schema;
 use serde_json::{Value, json};
 
-use crate::api::listeners;
-use crate::api::listeners::results::MAX_RESULTS;
 use crate::api::secrets::MAX_OVERLAP_SECONDS;
 use crate::api::settings::{
     MAX_ENTRIES, MAX_IN_FLIGHT, MAX_PATTERNS, MAX_TEXT, MAX_TIMEOUT_SECONDS, RESERVED,
@@ -30,19 +28,6 @@ const WAIT: &str = concat!(
     "|([1-9][0-9]{0,4}|[1-5][0-9]{5}|60[0-3][0-9]{3}|604[0-7][0-9]{2}|604800)s)$",
 );
 
-/// One result, with what all have.
-fn result(more_required: &[&str], more: Value) -> Value {
-    let required = [&["delivery", "attempt", "outcome"], more_required].concat();
-    let mut properties = json!({
-        "delivery": {"$ref": "#/components/schemas/DeliveryId"},
-        "attempt": {"type": "integer", "minimum": 1, "maximum": u32::MAX},
-    });
-    for (name, schema) in more.as_object().into_iter().flatten() {
-        properties[name] = schema.clone();
-    }
-    json!({"type": "object", "required": required, "properties": properties})
-}
-
 /// Names a schema.
 macro_rules! named {
     ($($(#[$doc:meta])* $name:ident: $schema:expr;)*) => {$(
@@ -51,6 +36,10 @@ macro_rules! named {
         schema!($name, $schema);
     )*};
 }
+
+mod listeners;
+
+pub(in crate::api) use self::listeners::{ListenerName, NewListener, Results, Seek};
 
 named! {
     /// The name of an event type.
@@ -116,73 +105,6 @@ named! {
             "description": "How long the old secret goes on signing beside the new one: a day \
                             unless said otherwise.",
         },
-    }));
-
-    /// The name of a listener.
-    ListenerName: json!({
-        "type": "string",
-        "pattern": "^[A-Za-z0-9_@-][A-Za-z0-9._@-]*$",
-        "minLength": 1,
-        "maxLength": listeners::MAX_NAME,
-        "examples": ["ana@laptop"],
-    });
-
-    /// Of `PUT /v1/listeners/{name}`.
-    NewListener: object(&[], json!({
-        "events": {
-            "type": ["array", "null"],
-            "maxItems": MAX_PATTERNS,
-            "items": {"anyOf": [
-                {"enum": patterns()},
-                {"enum": patterns().iter().map(|name| format!("!{name}")).collect::<Vec<_>>()},
-            ]},
-            "description": "Names, `order.*`, `*`; with `!` in front, what to leave out, if \
-                            something is left. Everything unless said otherwise.",
-        },
-        "retry": {
-            "type": ["boolean", "null"],
-            "description": "Whether what fails is tried again, as for any webhook.",
-        },
-        "timeout_seconds": {
-            "type": ["integer", "null"],
-            "minimum": 1,
-            "maximum": MAX_TIMEOUT_SECONDS,
-        },
-        "tenant": tenant(),
-    }));
-
-    /// Of `POST /v1/listeners/{name}/results`.
-    Results: json!({
-        "type": "array",
-        "minItems": 1,
-        "maxItems": MAX_RESULTS,
-        "items": {"oneOf": [
-            result(&["status"], json!({
-                "outcome": {"const": "response"},
-                "status": {"type": "integer", "minimum": 100, "maximum": 999},
-                "body_b64": {
-                    "type": ["string", "null"],
-                    "pattern": "^([A-Za-z0-9+/]{4})*$",
-                    "description": "The beginning of the answer's body; 1 KiB is kept.",
-                },
-            })),
-            result(&[], json!({
-                "outcome": {"enum": ["connect_error", "tls_error", "reset"]},
-                "error": {"type": ["string", "null"]},
-            })),
-            result(&[], json!({
-                "outcome": {"enum": ["timeout", "cancelled", "filtered", "working"]},
-            })),
-        ]},
-    });
-
-    /// Of `POST /v1/listeners/{name}/seek`.
-    Seek: object(&["to"], json!({
-        "to": {"oneOf": [
-            {"enum": ["now", "last"]},
-            {"type": "integer", "minimum": 0, "maximum": i64::MAX},
-            {"type": "string", "format": "date-time"},
-        ]},
     }));
 
     /// Of `POST /v1/deliveries/{id}/replay`.
