@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use bluum_hooks_shared::error::ErrorCode;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
@@ -124,6 +125,12 @@ impl<'a> Fields<'a> {
 pub fn whole(json: &str) -> Option<u32> {
     let (digits, fraction) = json.split_once('.').unwrap_or((json, "0"));
     digits.parse().ok().filter(|_| fraction.bytes().all(|digit| digit == b'0'))
+}
+
+/// The whole number that this float is, if it is one: JSON knows numbers only, and 3.0 is whole.
+pub fn whole_of<T: FromStr>(number: f64) -> Option<T> {
+    let whole = Some(number).filter(|number| number.fract() == 0.0)?;
+    format!("{whole:.0}").parse().ok()
 }
 
 #[cfg(test)]

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use bluum_hooks_shared::time::Timestamp;
 use tracing::info;
 
 use crate::context::Context;
 use crate::policy::state::ParkReason;
-use crate::store::{Change, Edit, Edited, Kept, StoreError, Webhook};
+use crate::store::{Backlog, Change, Edit, Edited, Kept, StoreError, Webhook};
 
 /// Most deliveries that wait for one listener.
 pub const KEPT: u32 = 10_000;
@@ -22,18 +21,28 @@ const fn days(days: u32) -> Duration {
     Duration::from_hours(24 * days as u64)
 }
 
-/// What is kept now.
-pub fn kept(now: Timestamp) -> Kept {
-    Kept { at_most: i64::from(KEPT), since: now.minus(days(KEPT_DAYS)) }
+/// What waits for this listener. `after`: gaps behind this sequence number.
+pub async fn backlog(
+    context: &Context,
+    webhook: &Webhook,
+    after: Option<i64>,
+) -> Result<Backlog, StoreError> {
+    let since = context.clock.now().minus(days(KEPT_DAYS));
+    let kept = Kept { at_most: i64::from(KEPT), since };
+    context.store.backlog(webhook.settings.id, after, kept).await
 }
 
-/// Parks what waits for this listener and is more than is kept.
-pub async fn trim(context: &Context, webhook: &Webhook) -> Result<(), StoreError> {
-    let Context { store, clock, .. } = context;
-    let (id, now) = (webhook.settings.id, clock.now());
-    let Some(up_to) = store.backlog(id, None, kept(now)).await?.surplus else { return Ok(()) };
-    while store.skip(id, up_to, ParkReason::Expired, now).await? > 0 {}
-    Ok(())
+/// Parks what waits for this listener and is more than is kept; returns what still waits.
+pub async fn trim(
+    context: &Context,
+    webhook: &Webhook,
+    after: Option<i64>,
+) -> Result<Backlog, StoreError> {
+    let found = backlog(context, webhook, after).await?;
+    let Some(up_to) = found.surplus else { return Ok(found) };
+    let (id, now) = (webhook.settings.id, context.clock.now());
+    while context.store.skip(id, up_to, ParkReason::Expired, now).await? > 0 {}
+    backlog(context, webhook, after).await
 }
 
 /// Keeps the backlogs of listeners within their limits, until intake stops.
@@ -62,13 +71,13 @@ async fn look(context: &Context) -> Result<(), StoreError> {
             delete(context, webhook).await?;
             info!(webhook.id = %webhook.settings.id, "deleted a listener that nobody uses");
         } else {
-            trim(context, webhook).await?;
+            trim(context, webhook, None).await?;
         }
     }
     Ok(())
 }
 
-/// Deletes a listener, and ends its streams.
+/// Deletes a webhook, and ends its streams if it is a listener.
 pub async fn delete(context: &Context, webhook: &Webhook) -> Result<(), StoreError> {
     let now = context.clock.now();
     let edit = Edit::new(move |draft| {

@@ -305,6 +305,12 @@ async fn no_more_is_kept_than_is_promised_and_the_gap_is_told() {
     let offer = stream.offer().await;
     assert_eq!(offer.id, 51);
     listener.answer(&offer, 200).await;
+    // A gap is told until something after it was attempted, and that is recorded in a moment.
+    wait::until("the answer to be recorded", async || {
+        let now = listener.now().await;
+        if now["waiting"] == 9_999 { Ok(()) } else { Err(now) }
+    })
+    .await;
     drop(stream);
     let mut stream = listener.stream("?window=1&takeover=true").await;
     assert_eq!(stream.offer().await.id, 52, "the gap is told once");

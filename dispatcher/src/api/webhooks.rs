@@ -28,9 +28,9 @@ use crate::invalid::Invalid;
 use crate::notice;
 use crate::policy::state::ParkReason;
 use crate::store::{
-    Change, Edit, Edited, Registry, Replay, ReplayFilter, StoreError, Webhook, WebhookDraft,
-    WebhookSecret,
+    Change, Edit, Registry, Replay, ReplayFilter, StoreError, Webhook, WebhookDraft, WebhookSecret,
 };
+use crate::upkeep;
 
 /// Create a webhook
 ///
@@ -200,16 +200,19 @@ async fn to_release(api: &Api, webhook: &Webhook) -> Result<i64, StoreError> {
     params(("id" = WebhookId, Path)), responses((status = 200, body = Deleted)))]
 pub(super) async fn delete(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
     let webhook = find(&api, &caller, &id, "id")?;
-    let now = api.context.clock.now();
-    let edit = Edit::new(move |draft| {
-        draft.deleted_at = Some(now);
-        Some(Edited::default())
-    });
-    change(&api, webhook.settings.id, edit, now).await?;
-    api.context.listeners.delete(webhook.number);
+    remove(&api, &webhook, "id").await?;
     let id = webhook.settings.id.to_string();
     let deleted = Deleted { id, object: "webhook".into(), deleted: true };
     Ok(answer::json(StatusCode::OK, &deleted))
+}
+
+/// Deletes a webhook, or a listener.
+pub(super) async fn remove(api: &Api, webhook: &Arc<Webhook>, param: &str) -> Result<(), ApiError> {
+    let (context, webhook) = (api.context.clone(), Arc::clone(webhook));
+    match to_the_end(async move { upkeep::delete(&context, &webhook).await }).await? {
+        Err(StoreError::Declined) => Err(Invalid::not_found(param).into()),
+        deleted => Ok(deleted?),
+    }
 }
 
 /// Edits a webhook.

@@ -22,14 +22,14 @@ use super::path::Path;
 use super::query::Query;
 use super::replays::object;
 use super::settings::{MAX_PATTERNS, MAX_TIMEOUT_SECONDS};
-use super::webhooks::new_secret;
+use super::webhooks::{new_secret, remove};
 use super::{Api, Shared, body, to_the_end};
 use crate::fields::Fields;
 use crate::invalid::Invalid;
 use crate::policy::retry::RetrySchedule;
 use crate::publish::Addressee;
 use crate::store::{
-    Change, Edit, Edited, LISTENER, StoreError, Webhook, WebhookDraft, WebhookSecret,
+    Backlog, Change, Edit, Edited, LISTENER, StoreError, Webhook, WebhookDraft, WebhookSecret,
 };
 use crate::upkeep;
 
@@ -79,8 +79,8 @@ pub(super) async fn put(
     drop(naming);
     let registry = api.context.store.registry();
     let webhook = registry.webhook(id).ok_or_else(|| Invalid::not_found("name"))?;
-    upkeep::trim(&api.context, webhook).await?;
-    Ok(answer::json(StatusCode::OK, &shown(&api, webhook, created).await?))
+    let backlog = upkeep::trim(&api.context, webhook, None).await?;
+    Ok(answer::json(StatusCode::OK, &shown(&api, webhook, created, &backlog)?))
 }
 
 /// Get a listener
@@ -96,7 +96,8 @@ pub(super) async fn show(
     uri: Uri,
 ) -> Answer {
     let webhook = find_alone(&api, &caller, &name, &uri)?;
-    Ok(answer::json(StatusCode::OK, &shown(&api, &webhook, false).await?))
+    let backlog = upkeep::backlog(&api.context, &webhook, None).await?;
+    Ok(answer::json(StatusCode::OK, &shown(&api, &webhook, false, &backlog)?))
 }
 
 /// Delete a listener
@@ -112,12 +113,7 @@ pub(super) async fn delete(
     uri: Uri,
 ) -> Answer {
     let webhook = find_alone(&api, &caller, &name, &uri)?;
-    let context = api.context.clone();
-    let deleted = to_the_end(async move { upkeep::delete(&context, &webhook).await }).await?;
-    match deleted {
-        Err(StoreError::Declined) => return Err(Invalid::not_found("name").into()),
-        deleted => deleted?,
-    }
+    remove(&api, &webhook, "name").await?;
     let deleted = Deleted { id: name, object: "listener".into(), deleted: true };
     Ok(answer::json(StatusCode::OK, &deleted))
 }
@@ -270,14 +266,17 @@ fn find(
     })
 }
 
-async fn shown(api: &Api, webhook: &Webhook, created: bool) -> Result<Listener, ApiError> {
+fn shown(
+    api: &Api,
+    webhook: &Webhook,
+    created: bool,
+    backlog: &Backlog,
+) -> Result<Listener, ApiError> {
     let settings = &webhook.settings;
     let secret = settings.secrets.first().ok_or_else(|| {
         let message = "The secret of this listener cannot be opened; delete it, and make it anew.";
         Invalid::request(ErrorCode::StateConflict, message)
     })?;
-    let kept = upkeep::kept(api.context.clock.now());
-    let backlog = api.context.store.backlog(settings.id, None, kept).await?;
     Ok(Listener {
         object: "listener".into(),
         name: webhook.listener().unwrap_or_default().to_owned(),

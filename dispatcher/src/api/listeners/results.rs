@@ -17,9 +17,9 @@ use super::super::answer::{self, Answer};
 use super::super::auth::Caller;
 use super::super::openapi::requests::{ListenerName, Results};
 use super::super::path::Path;
-use super::super::query::Query;
 use super::super::{Shared, body};
-use super::find;
+use super::find_alone;
+use crate::fields;
 use crate::invalid::Invalid;
 use crate::listeners::Word;
 
@@ -60,16 +60,15 @@ enum Outcome {
     Working,
 }
 
-/// A whole number, however it is written: JSON knows numbers only, and 3.0 is one.
+/// A whole number, however it is written.
 fn whole<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr,
 {
     let number = f64::deserialize(deserializer)?;
-    let whole = Some(number).filter(|number| number.fract() == 0.0);
-    let whole = whole.and_then(|number| format!("{number:.0}").parse().ok());
-    whole.ok_or_else(|| D::Error::custom(format!("{number} is not a number that can stand here")))
+    fields::whole_of(number)
+        .ok_or_else(|| D::Error::custom(format!("{number} is not a number that can stand here")))
 }
 
 /// Tell what came of deliveries
@@ -85,10 +84,7 @@ pub(in crate::api) async fn take(
     Path(name): Path<String>,
     request: Request,
 ) -> Answer {
-    let mut query = Query::new(request.uri())?;
-    let tenant = query.text("tenant");
-    query.finish()?;
-    let webhook = find(&api, &caller, &name, tenant.as_deref())?;
+    let webhook = find_alone(&api, &caller, &name, request.uri())?;
     let body = body::read(request, MAX_BYTES).await?;
     let told: Vec<Told> = serde_json::from_slice(&body).map_err(|error| {
         let message = format!("The body is not an array of results: {error}.");

@@ -14,10 +14,10 @@ use super::super::auth::Caller;
 use super::super::error::ApiError;
 use super::super::openapi::requests::{ListenerName, Seek};
 use super::super::path::Path;
-use super::super::query::Query;
 use super::super::replays::object;
 use super::super::{Api, Shared, body, to_the_end};
-use super::{count, find};
+use super::{count, find_alone};
+use crate::fields;
 use crate::invalid::Invalid;
 use crate::policy::state::ParkReason;
 use crate::store::{Change, Replay, ReplayFilter, StoreError, Webhook};
@@ -49,20 +49,16 @@ pub(in crate::api) async fn seek(
     Path(name): Path<String>,
     request: Request,
 ) -> Answer {
-    let mut query = Query::new(request.uri())?;
-    let tenant = query.text("tenant");
-    query.finish()?;
-    let webhook = find(&api, &caller, &name, tenant.as_deref())?;
+    let webhook = find_alone(&api, &caller, &name, request.uri())?;
     let body = body::read(request, body::SMALL).await?;
     let to = read(&body)?;
     let (skipped, owed) = match to {
         To::Now => (skip(&api, &webhook).await?, 0),
-        To::Last => (0, owe(&api, &webhook, Some(ParkReason::Skipped), None, 0).await?),
+        To::Last => (0, replay(&api, &webhook, skipped(), 0).await?),
         To::Time(since) => (0, owe_since(&api, &webhook, since).await?),
         To::Cursor(after) => (0, owe_all(&api, &webhook, None, after).await?),
     };
-    let kept = upkeep::kept(api.context.clock.now());
-    let backlog = api.context.store.backlog(webhook.settings.id, None, kept).await?;
+    let backlog = upkeep::backlog(&api.context, &webhook, None).await?;
     let sought = Sought { skipped, owed, cursor: backlog.last_sequence };
     Ok(answer::json(StatusCode::OK, &sought))
 }
@@ -76,9 +72,7 @@ fn read(body: &[u8]) -> Result<To, Invalid> {
     let to = fields.raw("to").ok_or_else(|| Invalid::missing("to"))?.get();
     fields.finish(&["to"])?;
     if let Ok(number) = serde_json::from_str::<f64>(to) {
-        // JSON knows numbers only: 3.0 is whole.
-        let whole = Some(number).filter(|number| *number >= 0.0 && number.fract() == 0.0);
-        let cursor = whole.and_then(|number| format!("{number:.0}").parse().ok());
+        let cursor = fields::whole_of(number).filter(|cursor| *cursor >= 0);
         return cursor.map(To::Cursor).ok_or_else(wrong);
     }
     match serde_json::from_str::<String>(to).map_err(|_| wrong())?.as_str() {
@@ -125,14 +119,8 @@ async fn owe_all(
     Ok(replay(api, webhook, delivered, after).await? + replay(api, webhook, parked, after).await?)
 }
 
-async fn owe(
-    api: &Arc<Api>,
-    webhook: &Webhook,
-    reason: Option<ParkReason>,
-    since: Option<Timestamp>,
-    after: i64,
-) -> Result<u64, ApiError> {
-    replay(api, webhook, ReplayFilter { reason, since, ..ReplayFilter::default() }, after).await
+fn skipped() -> ReplayFilter {
+    ReplayFilter { reason: Some(ParkReason::Skipped), ..ReplayFilter::default() }
 }
 
 async fn replay(

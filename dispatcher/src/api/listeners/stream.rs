@@ -27,7 +27,7 @@ use super::super::{Api, Shared};
 use super::{count, find};
 use crate::invalid::Invalid;
 use crate::listeners::{Beside, Bye, Frame, GRACE, Offered, Open};
-use crate::store::{Backlog, StoreError, Webhook};
+use crate::store::{Backlog, Webhook};
 use crate::upkeep;
 
 /// The version of what goes down the stream.
@@ -71,8 +71,7 @@ pub(in crate::api) async fn open(
     let last = request.headers().get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
     let last = last.and_then(|text| text.parse().ok());
     let place = api.streams.place(caller.key_id(), api.limits.streams)?;
-    upkeep::trim(&api.context, &webhook).await?;
-    let backlog = backlog(&api, &webhook, last).await?;
+    let backlog = upkeep::trim(&api.context, &webhook, last).await?;
     let opened = api.context.listeners.open(webhook.number, holder, window, beside);
     let open = opened.map_err(|other| busy(&name, &other))?;
     let greeting = hello(&open, window, &webhook, &backlog, now);
@@ -136,11 +135,6 @@ fn busy(name: &str, other: &Holder) -> Invalid {
          take it over, share it, or use another name."
     );
     Invalid::field(ErrorCode::StateConflict, "name", message)
-}
-
-async fn backlog(api: &Api, webhook: &Webhook, after: Option<i64>) -> Result<Backlog, StoreError> {
-    let kept = upkeep::kept(api.context.clock.now());
-    api.context.store.backlog(webhook.settings.id, after, kept).await
 }
 
 /// One frame. The data is one line: our own JSON.
@@ -242,7 +236,8 @@ impl Reader {
             return self.bye(Bye::Deleted);
         }
         // A sign of life, if nothing else can be said.
-        let waiting = backlog(&self.api, &self.webhook, None).await.map(|found| count(found.owed));
+        let found = upkeep::backlog(&self.api.context, &self.webhook, None).await;
+        let waiting = found.map(|found| count(found.owed));
         frame("hb", &json!({"waiting": waiting.ok()})).into()
     }
 }
