@@ -15,6 +15,7 @@ pub mod config;
 pub mod context;
 pub mod crash_point;
 pub mod credentials;
+pub mod difference;
 pub mod duration;
 pub mod engine;
 pub mod faults;

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use bluum_hooks_dispatcher::difference::{Change, changes};
+
 use crate::binary::workspace;
 
 /// Set, the files are written anew.
@@ -42,31 +44,14 @@ fn test() -> String {
     name.rsplit_once('-').map_or(name.clone(), |(test, _)| test.to_owned())
 }
 
-/// The lines that differ, each with what stands around it, by the longest common sequence.
+/// The lines that differ, each with what stands around it.
 fn difference(old: &str, new: &str) -> Vec<String> {
-    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
-    let mut common = vec![vec![0_usize; new.len() + 1]; old.len() + 1];
-    for i in (0..old.len()).rev() {
-        for j in (0..new.len()).rev() {
-            common[i][j] = match old[i] == new[j] {
-                true => common[i + 1][j + 1] + 1,
-                false => common[i + 1][j].max(common[i][j + 1]),
-            };
-        }
-    }
-    let (mut i, mut j, mut lines) = (0, 0, Vec::new());
-    while i < old.len() || j < new.len() {
-        if i < old.len() && j < new.len() && old[i] == new[j] {
-            lines.push(format!("  {}", old[i]));
-            (i, j) = (i + 1, j + 1);
-        } else if j == new.len() || (i < old.len() && common[i + 1][j] >= common[i][j + 1]) {
-            lines.push(format!("- {}", old[i]));
-            i += 1;
-        } else {
-            lines.push(format!("+ {}", new[j]));
-            j += 1;
-        }
-    }
+    let changes = changes(old, new).into_iter().map(|change| match change {
+        Change::Same(line) => format!("  {line}"),
+        Change::Gone(line) => format!("- {line}"),
+        Change::New(line) => format!("+ {line}"),
+    });
+    let lines: Vec<_> = changes.collect();
     let is_near = |at: usize| {
         let around = &lines[at.saturating_sub(2)..(at + 3).min(lines.len())];
         around.iter().any(|line| !line.starts_with(' '))

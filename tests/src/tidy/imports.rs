@@ -13,11 +13,12 @@ struct Row<'a> {
 }
 
 /// Small modules that know nothing of the rest. They may use each other, and all may use them.
-const LEAVES: [&str; 15] = [
+const LEAVES: [&str; 16] = [
     "bell",
     "clock",
     "config",
     "crash_point",
+    "difference",
     "duration",
     "faults",
     "fields",

@@ -5,12 +5,12 @@ use ratatui_core::text::{Line, Span};
 
 use super::super::record::{Delivery, Message};
 use super::body;
-use super::diff::{Change, changes};
 use super::footer::columns as wide;
 use super::history::Entry;
 use super::state::Screen;
 use crate::cli::line::latency;
 use crate::cli::show::words::harmless;
+use crate::difference::{Change, changes};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tab {

@@ -5,7 +5,6 @@
 
 mod body;
 mod detail;
-mod diff;
 mod drive;
 mod editor;
 mod filter;

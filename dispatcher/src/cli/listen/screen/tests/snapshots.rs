@@ -11,9 +11,9 @@ use crossterm::event::KeyCode;
 
 use super::script::*;
 use crate::cli::listen::record::{Delivery, Happening, Record};
-use crate::cli::listen::screen::diff::{Change, changes};
 use crate::cli::listen::screen::inline;
 use crate::cli::listen::screen::state::Screen;
+use crate::difference::{Change, changes};
 
 /// Holds what is seen against the file of this name.
 fn check(name: &str, scenes: &[(&str, String)]) {

@@ -2,7 +2,7 @@
 
 /// One line of either text, or of both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change<'a> {
+pub enum Change<'a> {
     Same(&'a str),
     Gone(&'a str),
     New(&'a str),
@@ -13,7 +13,7 @@ pub(super) enum Change<'a> {
 const MOST_PAIRS: usize = 1_000_000;
 
 /// The fewest changes from one text to the other.
-pub(super) fn changes<'a>(old: &'a str, new: &'a str) -> Vec<Change<'a>> {
+pub fn changes<'a>(old: &'a str, new: &'a str) -> Vec<Change<'a>> {
     let (old, new): (Vec<_>, Vec<_>) = (old.lines().collect(), new.lines().collect());
     let start = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
     let (old_rest, new_rest) = (&old[start..], &new[start..]);
