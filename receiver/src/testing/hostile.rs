@@ -15,8 +15,9 @@ pub struct Hostile {
     pub name: String,
     /// The request.
     pub request: Signed,
-    /// What a receiver must answer, if it trusts the sender's keys, goes by its clock and is as
-    /// strict as a [`Verifier`](crate::Verifier) is by default.
+    /// What a receiver must answer, if it trusts the sender's keys, is as strict as a
+    /// [`Verifier`](crate::Verifier) is by default, and goes by the sender's clock or by one that
+    /// is not more than a minute ahead of it.
     pub expected: Expected,
 }
 
