@@ -155,12 +155,20 @@ async fn exit_5_when_the_daemon_is_not_there_or_stays_away() {
 async fn exit_6_when_the_name_is_in_use_and_when_it_is_taken() {
     let daemon = daemon();
     let developer = Developer::join(&daemon).await;
-    let mut first = developer.listen(&["--json"]).ready().await;
-    let run = developer.listen(&[]).run().must_exit(6);
+    let mut first = developer.listen(&["--json", "-e", "order.*"]).ready().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("started").display().to_string();
+    let run = developer.listen(&["-e", "kyc.*", "--", "touch", &file]).run().must_exit(6);
     let pid = format!("this machine, pid {}", first.id());
     for words in [&*pid, "--takeover", "--share", "--name"] {
         assert!(run.stderr.contains(words), "{run:?}");
     }
+    assert_eq!(run.stderr.lines().count(), 1, "it says nothing else: {run:?}");
+    assert!(!std::path::Path::new(&file).exists(), "the command is not started");
+    // Nor does it change what the other one listens to; nor does asking for the secret.
+    developer.listen(&["--print-secret"]).run().must_exit(0);
+    let listener = developer.partner.api.get("/v1/listeners/dev").await.must_be(200);
+    assert_eq!(listener["event_type_names"], json!(["order.*"]));
     let second = developer.listen(&["--takeover"]).ready().await;
     first.must_exit(6).await;
     let error = first.record("error", |_| true).await;

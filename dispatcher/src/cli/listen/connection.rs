@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::backoff::Backoff;
 use super::frames::{Arrival, Bye, Frame, Frames, Gap, Hello};
-use super::identity::{self, Identity};
+use super::identity::Identity;
 use super::remote::{Manner, Remote, may_pass};
 use crate::cli::failure::{Failure, Status};
 use crate::client::ClientError;
@@ -229,22 +229,14 @@ impl Connection {
             Err(error) if may_pass(&error) => return lost(brief(&error)),
             Err(error) => return End::Over(error.into()),
         };
-        let here = holder.machine == self.identity.machine;
-        if here && identity::is_dead(holder.pid) && self.manner == Manner::Alone {
-            self.manner = Manner::Takeover;
-            return End::Again;
+        match self.identity.busy(&self.name, &holder) {
+            Some(failure) => End::Over(failure),
+            None if self.manner == Manner::Alone => {
+                self.manner = Manner::Takeover;
+                End::Again
+            }
+            None => lost("a process that is dead has the name"),
         }
-        let machine = match here {
-            true => "this machine",
-            false => holder.machine.rsplit_once('-').map_or(&*holder.machine, |(host, _)| host),
-        };
-        let message = format!(
-            "listener '{}' is already connected ({machine}, pid {}, since {})",
-            self.name, holder.pid, holder.since
-        );
-        let next = "--takeover disconnects it, --share splits the events, --name another gets its \
-                    own copy";
-        End::Over(Failure::new(Status::Busy, message).then(next))
     }
 }
 

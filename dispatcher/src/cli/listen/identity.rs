@@ -1,5 +1,6 @@
 //! Who listens: the name that has a place in the stream, and this process among others.
 
+use bluum_hooks_shared::api::Holder;
 use sha2::{Digest, Sha256};
 
 use crate::cli::failure::{Failure, Status};
@@ -22,6 +23,22 @@ impl Identity {
     pub(super) fn new(random: &dyn Random) -> Self {
         let instance = format!("{:032x}", random.bits());
         Self { instance, machine: machine(), pid: std::process::id() }
+    }
+
+    /// That somebody else has the name; not so a process of this machine that is dead.
+    pub(super) fn busy(&self, name: &str, holder: &Holder) -> Option<Failure> {
+        let machine = match holder.machine == self.machine {
+            true if is_dead(holder.pid) => return None,
+            true => "this machine",
+            false => holder.machine.rsplit_once('-').map_or(&*holder.machine, |(host, _)| host),
+        };
+        let message = format!(
+            "listener '{name}' is already connected ({machine}, pid {}, since {})",
+            holder.pid, holder.since
+        );
+        let next = "--takeover disconnects it, --share splits the events, --name another gets its \
+                    own copy";
+        Some(Failure::new(Status::Busy, message).then(next))
     }
 }
 
@@ -53,7 +70,7 @@ fn machine() -> String {
 }
 
 /// Whether a process of this machine has ended. Where that cannot be found out, it lives.
-pub(super) fn is_dead(pid: u32) -> bool {
+fn is_dead(pid: u32) -> bool {
     #[cfg(unix)]
     {
         let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);

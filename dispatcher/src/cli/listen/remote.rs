@@ -92,6 +92,14 @@ impl Remote {
         self.client.read(&answer)
     }
 
+    /// [`get`](Self::get), where there may be none of this name.
+    pub(super) async fn find(&self) -> Result<Option<Listener>, ClientError> {
+        match self.get().await {
+            Err(ClientError::Refused { status: 404, .. }) => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
     pub(super) async fn seek(&self, to: &Place) -> Result<Sought, ClientError> {
         let path = self.of("/seek", &[]);
         let body = serde_json::json!({ "to": to });

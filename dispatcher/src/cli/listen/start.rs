@@ -19,7 +19,7 @@ use super::identity::Identity;
 use super::lines::Lines;
 use super::record::{Happening, Ready, Wish};
 use super::relay::{Plan, Relay};
-use super::remote::{Place, Remote, may_pass};
+use super::remote::{Manner, Place, Remote, may_pass};
 use super::settle::{Settled, Since};
 use super::tally::Tally;
 use super::teller::Teller;
@@ -68,7 +68,20 @@ pub(super) async fn prepare(
         patiently(limit, async || client.get(&query::item("/v1/keys", &login.key.value)).await);
     let key: ApiKey = client.read(&asked.await?)?;
     check_mode(&key, settled.args.live)?;
-    let listener = patiently(limit, async || remote.put(&wanted).await).await?;
+    let identity = Identity::new(&SystemRandom);
+    let found = patiently(limit, async || remote.find().await).await?;
+    if settled.manner == Manner::Alone
+        && !settled.args.print_secret
+        && let Some(holder) = found.as_ref().and_then(|listener| listener.holder.as_ref())
+        && let Some(busy) = identity.busy(&settled.name, holder)
+    {
+        return Err(busy);
+    }
+    let listener = match found {
+        // Whoever listens goes on as before.
+        Some(listener) if settled.args.print_secret => listener,
+        _ => patiently(limit, async || remote.put(&wanted).await).await?,
+    };
     let secret = Secret::parse(&listener.secret).map_err(|error| Failure::unexpected(&error))?;
     if let Some(file) = &settled.env_file {
         let changed = file.write(&listener.secret)?;
@@ -93,7 +106,7 @@ pub(super) async fn prepare(
     }
     let child = Child::start(&settled.args.command, &settled.variables, &listener.secret)?;
     greet(&settled, &listener, &secret, printer);
-    Ok(Some(assemble(settled, listener, &secret, remote, child, printer)))
+    Ok(Some(assemble(settled, listener, &secret, remote, identity, child, printer)))
 }
 
 /// Asks; while the daemon is not there, as long as `--max-offline` says.
@@ -216,6 +229,7 @@ fn assemble(
     listener: Listener,
     secret: &Secret,
     remote: Remote,
+    identity: Identity,
     child: Option<Child>,
     printer: Printer,
 ) -> Started {
@@ -225,7 +239,7 @@ fn assemble(
     let args = settled.args;
     let connection = Connection {
         remote: remote.clone(),
-        identity: Identity::new(&SystemRandom),
+        identity,
         name: listener.name.clone(),
         window: window(args.concurrency),
         manner: settled.manner,
