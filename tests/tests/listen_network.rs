@@ -3,13 +3,17 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use bluum_hooks_tests::client::text;
 use bluum_hooks_tests::daemon::Daemon;
+use bluum_hooks_tests::listening::Listener;
 use bluum_hooks_tests::seed::{self, Chance};
 use bluum_hooks_tests::severable::Severable;
 use bluum_hooks_tests::sink::{Answer, Sink};
 use bluum_hooks_tests::terminal::{Developer, Listening};
 use bluum_hooks_tests::wait;
 use serde_json::json;
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 
 /// Many times what a stream that is lost may take to be opened again.
 const LONG: Duration = Duration::from_mins(5);
@@ -91,6 +95,57 @@ async fn a_daemon_that_is_killed_and_comes_again_goes_on() {
     assert_eq!(came(&app), (500, 500));
     let resumed = listening.record("resumed", |_| true).await;
     assert_eq!(resumed["transport"], "sse");
+}
+
+/// As behind a proxy that has lost the connection and tells nobody.
+#[tokio::test]
+async fn a_stream_that_falls_silent_is_opened_again() {
+    let daemon = Daemon::start_with(&["--stream-heartbeat", "1s"]);
+    let (developer, app) = (Developer::join(&daemon).await, Sink::always(200).await);
+    let proxy = Severable::before(daemon.base()).await;
+    let target = app.url("/");
+    let listening = developer.listen_through(&proxy.base(), &[&target, "--json"]).ready().await;
+    developer.publish_many(50).await;
+    until_came(&app, 20, &listening).await;
+    proxy.fall_silent();
+    developer.publish_many(50).await;
+    // Found out by itself: nothing has been cut.
+    let down = listening.record("disconnected", |_| true).await;
+    assert!(text(&down, "reason").starts_with("no word for"), "{down}");
+    proxy.heal();
+    until_came(&app, 100, &listening).await;
+    listening.record("resumed", |_| true).await;
+    assert_eq!(came(&app), (100, 100), "each event is forwarded once");
+}
+
+/// As on a breakpoint: the lease is that of a time-out of a second, and that is over 16 s later.
+#[tokio::test]
+async fn a_handler_that_takes_longer_than_the_lease_keeps_it() {
+    const LONGER: Duration = Duration::from_secs(20);
+    let daemon = Daemon::start();
+    let developer = Developer::join(&daemon).await;
+    let app = Sink::start(|_| Answer::status(200).after(LONGER)).await;
+    let proxy = Severable::before(daemon.base()).await;
+    let arguments = [&*app.url("/"), "--json", "--timeout", "0"];
+    let listening = developer.listen_through(&proxy.base(), &arguments).ready().await;
+    let short = json!({"timeout_seconds": 1});
+    let listener = Listener::put(&developer.partner.api, "dev", &short).await;
+    proxy.cut();
+    listening.record("resumed", |_| true).await;
+    developer.publish("ord_1").await;
+    let record = listening.record("delivery", |_| true).await;
+    assert_eq!(record["status"], 200);
+    wait::until("it to be delivered", async || {
+        let delivery = listener.deliveries().await.remove(0);
+        if delivery["status"] == "delivered" { Ok(()) } else { Err(delivery) }
+    })
+    .await;
+    assert_eq!(came(&app), (1, 1));
+    let database = SqliteConnectOptions::new().filename(daemon.database());
+    let mut database = database.connect().await.unwrap();
+    let claims = sqlx::query_scalar::<_, i64>("SELECT claim FROM deliveries");
+    let claims = claims.fetch_one(&mut database).await.unwrap();
+    assert_eq!(claims, 1, "it was offered once");
 }
 
 #[tokio::test]

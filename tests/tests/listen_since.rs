@@ -2,10 +2,12 @@
 
 use bluum_hooks_tests::binary;
 use bluum_hooks_tests::client::text;
-use bluum_hooks_tests::daemon::{self, Shared};
+use bluum_hooks_tests::daemon::{self, Daemon, Shared};
 use bluum_hooks_tests::sink::{Request, Sink};
 use bluum_hooks_tests::terminal::{Developer, Listening};
 use bluum_hooks_tests::wait;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 
 fn daemon() -> Shared {
     daemon::shared(&[])
@@ -100,6 +102,33 @@ async fn by_itself_it_goes_on_where_it_left_off_unless_that_is_far() {
 
     let listening = listen_since(&developer, "last").await;
     assert_eq!(until_came(&listening, 101).await.len(), 101);
+}
+
+#[tokio::test]
+async fn a_quarter_of_an_hour_is_far() {
+    let mut daemon = Daemon::start();
+    let developer = Developer::join(&daemon).await;
+    for name in ["near", "far"] {
+        developer.listen(&["--name", name, "--print-secret"]).run().must_exit(0);
+    }
+    developer.publish_many(3).await;
+    daemon.kill();
+    let database = SqliteConnectOptions::new().filename(daemon.database());
+    let mut database = database.connect().await.unwrap();
+    let age = "UPDATE deliveries SET created_at = created_at - 60000000 * ?2 WHERE webhook = ?1";
+    for (webhook, minutes) in [(1, 14), (2, 16)] {
+        sqlx::query(age).bind(webhook).bind(minutes).execute(&mut database).await.unwrap();
+    }
+    database.close().await.unwrap();
+    daemon.restart();
+    for (name, waiting) in [("near", 3), ("far", 0)] {
+        let listen = developer.listen_through(daemon.base(), &["--name", name, "--json"]);
+        let listening = listen.ready().await;
+        let ready = listening.record("ready", |_| true).await;
+        assert_eq!(ready["waiting"], waiting, "{name}: {}", listening.stderr());
+        let skipped = "! 3 older events skipped; --since last brings them";
+        assert_eq!(listening.stderr().contains(skipped), name == "far", "{}", listening.stderr());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,6 +36,8 @@ pub struct Limits {
     pub keys: usize,
     /// Streams of events that one key has open.
     pub streams: usize,
+    /// How long a listener's stream is silent at most.
+    pub stream_heartbeat: Duration,
 }
 
 /// How many requests a key may make in a second; `None`: any number. Operators' keys always may.
@@ -69,6 +71,7 @@ impl Default for Limits {
             webhooks: 1_000,
             keys: 1_000,
             streams: 10,
+            stream_heartbeat: Duration::from_secs(15),
         }
     }
 }
@@ -97,6 +100,7 @@ impl Limits {
             webhooks: count("max_webhooks", 1..=100_000, default.webhooks)?,
             keys: count("max_keys", 1..=100_000, default.keys)?,
             streams: count("max_streams", 0..=10_000, default.streams)?,
+            stream_heartbeat: timeout("stream_heartbeat", default.stream_heartbeat)?,
         })
     }
 }

@@ -73,6 +73,7 @@ pub const SETTINGS: &[&str] = &[
     "max_webhooks",
     "max_keys",
     "max_streams",
+    "stream_heartbeat",
 ];
 
 impl Config {

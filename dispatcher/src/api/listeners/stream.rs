@@ -35,8 +35,6 @@ const PROTOCOL: u32 = 1;
 /// How many deliveries may be unanswered if nothing is said, and at most.
 const DEFAULT_WINDOW: usize = 32;
 const MAX_WINDOW: usize = 256;
-/// How long a stream is silent at most.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 /// When to come back to a daemon that stops.
 const BACK_AFTER_MS: u64 = 1_000;
 /// Most characters of what a process says of itself.
@@ -74,7 +72,8 @@ pub(in crate::api) async fn open(
     let backlog = upkeep::trim(&api.context, &webhook, last).await?;
     let opened = api.context.listeners.open(webhook.number, holder, window, beside);
     let open = opened.map_err(|other| busy(&name, &other))?;
-    let greeting = hello(&open, window, &webhook, &backlog, now);
+    let heartbeat = api.limits.stream_heartbeat;
+    let greeting = hello(&open, window, heartbeat, &webhook, &backlog, now);
     let reader = Reader { _place: place, key: caller.key_id(), open, webhook, ended: false, api };
     let frames = stream::unfold((Some(greeting), reader), |(greeting, mut reader)| async move {
         let frames = match greeting {
@@ -145,6 +144,7 @@ fn frame(event: &str, data: &serde_json::Value) -> String {
 fn hello(
     open: &Open,
     window: usize,
+    heartbeat: Duration,
     webhook: &Webhook,
     backlog: &Backlog,
     now: Timestamp,
@@ -153,7 +153,7 @@ fn hello(
     let hello = json!({
         "protocol": PROTOCOL,
         "stream": format!("str_{}", open.number),
-        "heartbeat_ms": HEARTBEAT.as_millis(),
+        "heartbeat_ms": heartbeat.as_millis(),
         "lease_ms": lease.as_millis(),
         "window": window,
         "waiting": count(backlog.owed),
@@ -188,7 +188,7 @@ impl Reader {
             return None;
         }
         let context = self.api.context.clone();
-        let silent_until = context.clock.now().plus(HEARTBEAT);
+        let silent_until = context.clock.now().plus(self.api.limits.stream_heartbeat);
         tokio::select! {
             biased;
             () = context.shutdown.intake_stopped() => Some(self.bye(Bye::Shutdown)),

@@ -50,10 +50,13 @@ pub(in crate::cli) struct LimitArgs {
     /// Streams of events that a key may have open [default: 10]
     #[arg(long, value_name = "N")]
     max_streams: Option<String>,
+    /// How long a listener's stream may be silent before it says that it is there [default: 15s]
+    #[arg(long, value_name = "DURATION", hide_short_help = true)]
+    stream_heartbeat: Option<String>,
 }
 
 impl LimitArgs {
-    pub(super) fn flags(&self) -> [(&'static str, &Option<String>); 15] {
+    pub(super) fn flags(&self) -> [(&'static str, &Option<String>); 16] {
         [
             ("rate_limit_sandbox", &self.rate_limit_sandbox),
             ("rate_limit_live", &self.rate_limit_live),
@@ -70,6 +73,7 @@ impl LimitArgs {
             ("max_webhooks", &self.max_webhooks),
             ("max_keys", &self.max_keys),
             ("max_streams", &self.max_streams),
+            ("stream_heartbeat", &self.stream_heartbeat),
         ]
     }
 }

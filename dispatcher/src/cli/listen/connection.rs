@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bluum_hooks_shared::api::Listener;
-use bluum_hooks_shared::time::Timestamp;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::sync::mpsc;
@@ -12,17 +11,12 @@ use super::backoff::Backoff;
 use super::frames::{Arrival, Bye, Frame, Frames, Gap, Hello};
 use super::identity::Identity;
 use super::remote::{Manner, Remote, may_pass};
+use super::vigil::{self, LOOK, SILENCE, Vigil};
 use crate::cli::failure::{Failure, Status};
 use crate::client::ClientError;
 use crate::clock::{Clock, SystemClock};
 use crate::random::{Random, SystemRandom};
 
-/// The dispatcher says something every fifteen seconds.
-const SILENCE: Duration = Duration::from_secs(40);
-/// How often silence and the clock are looked at.
-const LOOK: Duration = Duration::from_secs(1);
-/// A wall clock that is ahead of the monotonic one by so much: this machine slept.
-const SLEPT: Duration = Duration::from_secs(10);
 /// A stream that lived so long was a good one: trying again begins anew.
 const GOOD: Duration = Duration::from_secs(30);
 
@@ -114,7 +108,7 @@ impl Connection {
             if self.news.send(News::Down { reason, retry }).await.is_err() {
                 return;
             }
-            wait_awake(&clock, retry).await;
+            vigil::wait_awake(&clock, retry).await;
         }
     }
 
@@ -172,6 +166,7 @@ impl Connection {
                     Ok(Some(Frame::Bye(bye))) => return Ok(self.farewell(&bye)),
                     Ok(Some(Frame::Hello(hello))) => {
                         life.up = Some(clock.monotonic());
+                        vigil.expects(&hello);
                         // Taken once; who takes it from us later is to keep it.
                         if self.manner == Manner::Takeover {
                             self.manner = Manner::Alone;
@@ -264,49 +259,4 @@ fn cause(error: &(dyn std::error::Error + 'static)) -> String {
     }
     let text = innermost.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_lowercase()
-}
-
-/// Looks out for silence, and for sleep: timers stand still while a machine sleeps.
-struct Vigil {
-    heard: Duration,
-    wall: Timestamp,
-    monotonic: Duration,
-}
-
-impl Vigil {
-    fn new(clock: &SystemClock) -> Self {
-        Self { heard: clock.monotonic(), wall: clock.now(), monotonic: clock.monotonic() }
-    }
-
-    fn heard(&mut self, clock: &SystemClock) {
-        self.heard = clock.monotonic();
-    }
-
-    fn looks(&mut self, clock: &SystemClock) -> Option<String> {
-        if self.slept(clock) {
-            return Some("this machine slept".into());
-        }
-        let silence = self.monotonic.saturating_sub(self.heard);
-        (silence >= SILENCE).then(|| format!("no word for {} s", silence.as_secs()))
-    }
-
-    fn slept(&mut self, clock: &SystemClock) -> bool {
-        let (wall, monotonic) = (clock.now(), clock.monotonic());
-        let ahead = wall.since(self.wall).saturating_sub(monotonic.saturating_sub(self.monotonic));
-        (self.wall, self.monotonic) = (wall, monotonic);
-        ahead >= SLEPT
-    }
-}
-
-/// Waits so long, but not on after this machine slept: the network is new then.
-async fn wait_awake(clock: &SystemClock, wait: Duration) {
-    let until = clock.monotonic() + wait;
-    let mut vigil = Vigil::new(clock);
-    loop {
-        let left = until.saturating_sub(clock.monotonic());
-        if left.is_zero() || vigil.slept(clock) {
-            return;
-        }
-        tokio::time::sleep(left.min(LOOK)).await;
-    }
 }

@@ -17,6 +17,12 @@ pub(super) struct Hello {
     pub(super) waiting: u64,
     #[serde(default)]
     pub(super) server_time: Option<String>,
+    /// How long the stream is silent at most.
+    #[serde(default)]
+    pub(super) heartbeat_ms: Option<u64>,
+    /// How long it waits for a word about a delivery.
+    #[serde(default)]
+    pub(super) lease_ms: Option<u64>,
 }
 
 /// One attempt of one delivery, to be made here.

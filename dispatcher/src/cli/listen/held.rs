@@ -1,18 +1,20 @@
 //! An event that is here: what it is, where it goes, and what is told of it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bluum_hooks_shared::time::Timestamp;
+use futures_util::future::join_all;
 use serde::Deserialize;
 
-use super::forward::{Answer, Attempt};
+use super::forward::{Answer, Attempt, Forwarder};
 use super::frames::Arrival;
 use super::record::{self, Message, Outcome};
 use super::remote::Report;
 use super::tally::millis;
+use super::vigil::Moment;
+use crate::clock::{Clock, SystemClock};
 
 /// The most of an answer's body that the dispatcher keeps.
 const REPORTED: usize = 1_024;
@@ -31,8 +33,7 @@ pub(super) struct Held {
     pub(super) event_type: String,
     /// Indexes of targets.
     pub(super) routes: Vec<usize>,
-    /// When it came, on the monotonic clock.
-    pub(super) came: Duration,
+    pub(super) came: Moment,
 }
 
 /// What was sent where, and what came of it.
@@ -45,7 +46,7 @@ pub(super) struct Sent {
 }
 
 impl Held {
-    pub(super) fn new(arrival: Box<Arrival>, came: Duration) -> Self {
+    pub(super) fn new(arrival: Box<Arrival>, came: Moment) -> Self {
         // Whatever cannot be read is forwarded all the same.
         let envelope: Envelope = serde_json::from_slice(&arrival.body).unwrap_or_default();
         Self { arrival, event_type: envelope.event, routes: Vec::new(), came }
@@ -125,3 +126,19 @@ fn message(headers: Vec<(String, String)>, bytes: &[u8], truncated: bool) -> Mes
 
 /// Shared by the task that sends it and the loop that waits for it.
 pub(super) type Shared = Arc<Held>;
+
+/// To all its targets at once.
+pub(super) async fn send(
+    held: Shared,
+    to: Vec<(usize, Arc<Forwarder>)>,
+    clock: SystemClock,
+) -> (Shared, Vec<Sent>) {
+    let arrival = &held.arrival;
+    let sent = to.iter().map(async |(route, forwarder)| {
+        let at = clock.now();
+        let attempt = forwarder.send(&arrival.headers, &arrival.body, &clock).await;
+        Sent { route: Some(*route), at, attempt }
+    });
+    let sent = join_all(sent).await;
+    (held, sent)
+}

@@ -31,6 +31,7 @@ mod signals;
 mod start;
 mod tally;
 mod teller;
+mod vigil;
 
 use std::time::Duration;
 

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -15,7 +14,7 @@ use super::connection::News;
 use super::forward::{Attempt, Forwarder};
 use super::frames::{Arrival, Hello};
 use super::gate::Gates;
-use super::held::{Held, Sent, Shared};
+use super::held::{self, Held, Sent, Shared};
 use super::ledger::{Ledger, Offer};
 use super::outbox::Outbox;
 use super::record::{Happening, Outcome, Ready, Record, Wish};
@@ -24,14 +23,17 @@ use super::resend::Recent;
 use super::routes::Routes;
 use super::tally::millis;
 use super::teller::Teller;
+use super::vigil::Moment;
 use crate::cli::args::ReportArg;
 use crate::cli::failure::Failure;
 use crate::clock::{Clock, SystemClock};
 
 /// What has waited so long here is asked for again: its signature grows old.
 const STALE: Duration = Duration::from_secs(150);
-/// How often the dispatcher hears of what takes long; a third of the usual lease.
-const WORKING: Duration = Duration::from_secs(15);
+/// How long the dispatcher waits for a word about a delivery, if it does not say.
+const LEASE: Duration = Duration::from_secs(45);
+/// So often within that time it hears of what takes long.
+const WORDS: u32 = 5;
 
 /// What is wished of a run.
 pub(super) struct Plan {
@@ -77,6 +79,7 @@ pub(super) struct Relay {
     jobs: JoinSet<(Shared, Vec<Sent>)>,
     paused: bool,
     was_ready: bool,
+    lease: Duration,
     /// When the dispatcher last heard of what takes long.
     worked: Duration,
 }
@@ -106,6 +109,7 @@ impl Relay {
             jobs: JoinSet::new(),
             paused: false,
             was_ready: false,
+            lease: LEASE,
             worked: Duration::ZERO,
         }
     }
@@ -189,6 +193,7 @@ impl Relay {
 
     fn up(&mut self, hello: &Hello, offline: Option<Duration>) {
         self.outbox.online();
+        self.lease = hello.lease_ms.map_or(LEASE, Duration::from_millis);
         if self.was_ready {
             let offline = offline.unwrap_or_default();
             let waiting = hello.waiting;
@@ -230,7 +235,7 @@ impl Relay {
             Offer::Done(report) => return self.outbox.push(report),
             Offer::New => {}
         }
-        let mut held = Held::new(arrival, self.clock.monotonic());
+        let mut held = Held::new(arrival, Moment::now(&self.clock));
         if !self.plan.conditions.iter().all(|condition| condition.holds(&held.arrival.body)) {
             return self.settle(&held, &[]);
         }
@@ -258,7 +263,7 @@ impl Relay {
                 _ => self.queue.iter().position(may),
             };
             let Some(held) = next.and_then(|next| self.queue.remove(next)) else { return };
-            if self.clock.monotonic().saturating_sub(held.came) > STALE {
+            if held.came.age(&self.clock) > STALE {
                 self.give_back(&held);
                 continue;
             }
@@ -273,7 +278,7 @@ impl Relay {
             self.under_way.insert(held.arrival.delivery.clone(), held.clone());
             let to: Vec<_> =
                 held.routes.iter().map(|to| (*to, self.forwarders[*to].clone())).collect();
-            self.jobs.spawn(send(held, to, self.clock));
+            self.jobs.spawn(held::send(held, to, self.clock));
         }
     }
 
@@ -342,13 +347,13 @@ impl Relay {
 
     /// Extends the lease of what is here for long.
     fn say_working(&mut self) {
-        let now = self.clock.monotonic();
-        if now.saturating_sub(self.worked) < WORKING {
+        let (now, often) = (self.clock.monotonic(), self.lease / WORDS);
+        if now.saturating_sub(self.worked) < often {
             return;
         }
         self.worked = now;
         for held in self.under_way.values().chain(&self.queue) {
-            if now.saturating_sub(held.came) >= WORKING {
+            if held.came.age(&self.clock) >= often {
                 let Arrival { delivery, attempt, .. } = &*held.arrival;
                 self.outbox.push(Report::bare(delivery.clone(), *attempt, "working"));
             }
@@ -380,20 +385,4 @@ impl Relay {
             self.give_back(&held);
         }
     }
-}
-
-/// To all its targets at once.
-async fn send(
-    held: Shared,
-    to: Vec<(usize, Arc<Forwarder>)>,
-    clock: SystemClock,
-) -> (Shared, Vec<Sent>) {
-    let arrival = &held.arrival;
-    let sent = to.iter().map(async |(route, forwarder)| {
-        let at = clock.now();
-        let attempt = forwarder.send(&arrival.headers, &arrival.body, &clock).await;
-        Sent { route: Some(*route), at, attempt }
-    });
-    let sent = join_all(sent).await;
-    (held, sent)
 }
