@@ -72,7 +72,8 @@ async fn print(
                 data
             } else {
                 let investor = or_dash(event.investor_id);
-                format!("{}  {}  {:<30}  {investor}", event.id, event.timestamp, event.name)
+                let (id, at, name) = (&event.id, event.timestamp, &event.name);
+                printer.fit(&format!("{id}  {at}  {name:<30}  {investor}"))
             };
             if !printer.flow(&line) {
                 return Ok(false);

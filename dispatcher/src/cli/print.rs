@@ -5,11 +5,14 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use comfy_table::{ContentArrangement, Table, presets};
+use crossterm::terminal;
 use serde::Serialize;
 use serde_json::json;
 
+mod fit;
 mod flow;
 
+pub(super) use self::fit::fitted;
 pub(super) use self::flow::{Broken, Flow};
 use super::failure::Failure;
 
@@ -35,8 +38,13 @@ impl Printer {
         if self.json {
             out(&String::from_utf8_lossy(answer));
         } else {
-            out(&text());
+            out(&self.fit(&text()));
         }
+    }
+
+    /// Broken between words, where a terminal is too narrow for it.
+    pub(super) fn fit(self, text: &str) -> String {
+        on(&io::stdout(), text)
     }
 
     /// A line of the product.
@@ -44,7 +52,7 @@ impl Printer {
         if self.json {
             out(&serde_json::to_string(json).unwrap_or_default());
         } else {
-            out(text);
+            out(&self.fit(text));
         }
     }
 
@@ -75,7 +83,7 @@ impl Printer {
     /// A line beside the product.
     pub(super) fn talk(self, text: &str) {
         // Nobody listens: nothing to be done.
-        let _ = writeln!(io::stderr(), "{text}");
+        let _ = writeln!(io::stderr(), "{}", on(&io::stderr(), text));
     }
 
     /// What went wrong, in one line.
@@ -91,6 +99,14 @@ impl Printer {
             self.talk(&format!("error: {failure}"));
         }
         failure.exit().into()
+    }
+}
+
+/// As it stands there, which may be a terminal.
+fn on(stream: &impl IsTerminal, text: &str) -> String {
+    match stream.is_terminal().then(terminal::size) {
+        Some(Ok((width, _))) => fitted(text, width.into()),
+        _ => text.to_owned(),
     }
 }
 

@@ -60,7 +60,10 @@ impl Teller {
                 "latency_ms": attempt.duration_ms, "error": attempt.error,
                 "response_body": attempt.response_body})
             .to_string(),
-            false => self.lines.draw(&Row::of_attempt(attempt, event_type, event, webhook)),
+            false => {
+                let row = Row::of_attempt(attempt, event_type, event, webhook);
+                self.printer.fit(&self.lines.draw(&row))
+            }
         };
         self.printer.flow(&line)
     }

@@ -85,7 +85,7 @@ fn list(fixtures: &Fixtures, printer: Printer) {
         category = known.category;
         let (name, description) = (known.name, known.description);
         printer.line(
-            &format!("{heading:<10}{name:<30}{description}"),
+            &format!("{heading:<10}{name:<31}{description}"),
             &json!({"type": "event_type", "name": name, "category": category,
                 "description": description}),
         );
@@ -98,7 +98,7 @@ fn list(fixtures: &Fixtures, printer: Printer) {
         let heading = if place == 0 { "scenario" } else { "" };
         let variables: Vec<_> = variables.iter().map(|(name, _)| name).collect();
         printer.line(
-            &format!("{heading:<10}{name:<30}{title}."),
+            &format!("{heading:<10}{name:<31}{title}."),
             &json!({"type": "scenario", "name": name, "title": title, "variables": variables}),
         );
     }

@@ -3,11 +3,12 @@
 //! Between two writes the cursor stands at the beginning of the footer. So each write erases from
 //! there on, and does not need to know how the terminal has moved things meanwhile: after a resize,
 //! or when somebody else has printed there, nothing of the old footer is left behind. Lines are
-//! written as they are, so the terminal breaks them, and copies them whole.
+//! broken between words, so what is copied is whole.
 
 use ratatui_core::text::Line;
 
 use crate::cli::line::ansi;
+use crate::cli::print::fitted;
 
 /// Everything in this write appears at once, where the terminal can do that.
 const TOGETHER: [&str; 2] = ["\x1b[?2026h", "\x1b[?2026l"];
@@ -15,14 +16,14 @@ const TOGETHER: [&str; 2] = ["\x1b[?2026h", "\x1b[?2026l"];
 pub(super) const ERASE: &str = "\r\x1b[J";
 
 /// A line that stays.
-pub(super) fn line(line: &Line<'_>, colour: bool) -> String {
-    format!("{}\r\n", ansi(line, colour))
+pub(super) fn line(line: &Line<'_>, width: usize, colour: bool) -> String {
+    format!("{}\r\n", fitted(&ansi(line, colour), width).replace('\n', "\r\n"))
 }
 
 /// The bytes that put lines above the footer, and the footer where it is to be.
-pub(super) fn paint(lines: &[Line<'_>], footer: &[Line<'_>], colour: bool) -> String {
+pub(super) fn paint(lines: &[Line<'_>], footer: &[Line<'_>], width: usize, colour: bool) -> String {
     let mut text = format!("{}{ERASE}", TOGETHER[0]);
-    text.extend(lines.iter().map(|one| line(one, colour)));
+    text.extend(lines.iter().map(|one| line(one, width, colour)));
     let footer: Vec<_> = footer.iter().map(|line| ansi(line, colour)).collect();
     text.push_str(&footer.join("\r\n"));
     text.push('\r');

@@ -6,7 +6,7 @@ use ratatui_core::text::{Line, Span};
 use super::super::record::Record;
 use super::super::tally::plural;
 use crate::cli::line::Columns;
-use crate::cli::show::words::{harmless, paragraph};
+use crate::cli::show::words::harmless;
 
 /// Whatever is told, as the lines that scroll by.
 pub(super) fn lines(record: &Record, columns: &Columns) -> Vec<Line<'static>> {
@@ -44,13 +44,8 @@ pub(super) fn lines(record: &Record, columns: &Columns) -> Vec<Line<'static>> {
 }
 
 /// Why something fails, and what to do.
-pub(super) fn hint_lines(hint: &str) -> Vec<Line<'static>> {
-    let text = paragraph("  hint  ", &harmless(hint));
-    let styled = |line: &str| match line.strip_prefix("  hint") {
-        Some(rest) => Line::from(vec![Span::raw("  hint").yellow(), Span::raw(rest.to_owned())]),
-        None => Line::raw(line.to_owned()),
-    };
-    text.lines().map(styled).collect()
+pub(super) fn hint_line(hint: &str) -> Line<'static> {
+    Line::from(vec![Span::raw("  hint").yellow(), Span::raw(format!("  {}", harmless(hint)))])
 }
 
 fn alarm(text: &str) -> Vec<Line<'static>> {

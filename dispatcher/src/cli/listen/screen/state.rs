@@ -109,7 +109,7 @@ impl Screen {
                     // The lines are out of sight.
                     self.say(&hint);
                 }
-                self.scroll(line::hint_lines(&hint));
+                self.scroll(vec![line::hint_line(&hint)]);
             }
             Happening::Notice(notice) => self.say(&notice),
         }

@@ -77,12 +77,13 @@ impl Terminal {
             self.full.draw(|frame| screen.draw(frame))?;
             return Ok(());
         }
-        let footer = screen.below(usize::from(screen.size.width));
+        let width = usize::from(screen.size.width);
+        let footer = screen.below(width);
         let lines = screen.take_lines();
         if lines.is_empty() && footer == self.footer {
             return Ok(());
         }
-        write(&inline::paint(&lines, &footer, screen.options.colour))?;
+        write(&inline::paint(&lines, &footer, width, screen.options.colour))?;
         self.footer = footer;
         Ok(())
     }
@@ -115,7 +116,8 @@ impl Terminal {
     /// Leaves these lines behind, and the terminal as it was.
     pub(super) fn close(self, lines: &[Line<'_>], colour: bool) -> io::Result<()> {
         restore();
-        let lines: String = lines.iter().map(|line| inline::line(line, colour)).collect();
+        let width = Self::size().width.into();
+        let lines: String = lines.iter().map(|line| inline::line(line, width, colour)).collect();
         write(&lines)
     }
 }

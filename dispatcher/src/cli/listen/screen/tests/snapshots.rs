@@ -169,9 +169,10 @@ fn every_screen_at_three_widths() {
 
 /// A terminal into which the lines and their footer are written.
 pub(super) fn scrolled(screen: &mut Screen, terminal: &mut vt100::Parser) {
-    let footer = screen.below(usize::from(screen.size.width));
+    let width = usize::from(screen.size.width);
+    let footer = screen.below(width);
     let lines = screen.take_lines();
-    terminal.process(inline::paint(&lines, &footer, true).as_bytes());
+    terminal.process(inline::paint(&lines, &footer, width, true).as_bytes());
 }
 
 #[test]
