@@ -21,7 +21,7 @@ use super::record::{Happening, Outcome, Ready, Record, Wish};
 use super::remote::{Remote, Report};
 use super::resend::Recent;
 use super::routes::Routes;
-use super::tally::millis;
+use super::tally::{millis, were_waiting};
 use super::teller::Teller;
 use super::vigil::Moment;
 use crate::cli::args::ReportArg;
@@ -197,9 +197,8 @@ impl Relay {
         if self.was_ready {
             let offline = offline.unwrap_or_default();
             let waiting = hello.waiting;
-            let were = if waiting == 1 { "event was" } else { "events were" };
-            let words = format!("✓ back after {} s; {waiting} {were} waiting", offline.as_secs());
-            self.teller.talk(&words);
+            let were = were_waiting(waiting);
+            self.teller.talk(&format!("✓ back after {} s{were}", offline.as_secs()));
             let transport = "sse".to_owned();
             self.teller.tell(Record::Resumed { offline_ms: millis(offline), waiting, transport });
         } else {

@@ -66,7 +66,27 @@ pub(super) fn plural(count: u64, noun: &str) -> String {
     format!("{count} {noun}{ending}")
 }
 
+/// `; 3 events were waiting`, unless there was none.
+pub(super) fn were_waiting(count: u64) -> String {
+    match count {
+        0 => String::new(),
+        1 => "; 1 event was waiting".into(),
+        _ => format!("; {count} events were waiting"),
+    }
+}
+
 /// Whole milliseconds.
 pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_waiting_is_said_if_there_was_something() {
+        let said = [0, 1, 3].map(were_waiting);
+        assert_eq!(said, ["", "; 1 event was waiting", "; 3 events were waiting"]);
+    }
 }

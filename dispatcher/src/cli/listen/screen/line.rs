@@ -4,7 +4,7 @@ use ratatui_core::style::Stylize;
 use ratatui_core::text::{Line, Span};
 
 use super::super::record::Record;
-use super::super::tally::plural;
+use super::super::tally::{plural, were_waiting};
 use crate::cli::line::Columns;
 use crate::cli::show::words::harmless;
 
@@ -20,9 +20,7 @@ pub(super) fn lines(record: &Record, columns: &Columns) -> Vec<Line<'static>> {
             alarm(&format!("disconnected ({}) — retry in {retry}", harmless(reason)))
         }
         Record::Resumed { offline_ms, waiting, .. } => {
-            let were = if *waiting == 1 { "was" } else { "were" };
-            let waiting = plural(*waiting, "event");
-            let text = format!("back after {}s; {waiting} {were} waiting", offline_ms / 1_000);
+            let text = format!("back after {}s{}", offline_ms / 1_000, were_waiting(*waiting));
             vec![Line::from(vec![Span::raw("✓ ").green(), Span::raw(text)])]
         }
         Record::Gap { from, to, count, reason } => {
