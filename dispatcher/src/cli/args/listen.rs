@@ -84,7 +84,8 @@ pub(in crate::cli) struct ListenArgs {
     #[arg(help_heading = "Forwarding", hide_short_help = true)]
     pub(in crate::cli) report: ReportArg,
 
-    /// Print the signing secret and exit
+    /// Print the signing secret and exit; elsewhere it is told by its fingerprint, the first eight
+    /// hex digits of the key's SHA-256
     #[arg(long, help_heading = "Signing secret")]
     #[arg(conflicts_with_all = ["targets", "command", "tui", "exit_after", "expect"])]
     pub(in crate::cli) print_secret: bool,

@@ -41,6 +41,9 @@ Examples:
   bluum-hooks doctor                      what can be checked from here
   bluum-hooks doctor 3000/webhooks        and whether the app answers there
 
+Secrets are told by their fingerprint, as `listen` does: the first eight hex digits of the SHA-256
+of the key.
+
 Exit status: 0 all is well, 2 settings, 3 credentials, 5 the daemon does not answer,
   1 anything else.")]
 pub(in crate::cli) struct DoctorArgs {

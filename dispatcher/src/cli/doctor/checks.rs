@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bluum_hooks_shared::api::{ApiKey, Listener};
+use bluum_hooks_shared::secret::Secret;
 use bluum_hooks_shared::time::Timestamp;
 use http_body_util::BodyExt;
 use tokio::net::TcpStream;
@@ -237,33 +238,19 @@ async fn secret(name: &str, sources: &Sources, client: &Client, findings: &mut F
         return findings.skipped("secret", &message);
     };
     let variable = from.trim_start_matches("env:");
-    if ours.text.trim() == listener.secret {
-        let message = format!("{variable} is the secret of listener '{name}'");
-        return findings.well("secret", message);
-    }
-    let message = format!(
-        "{variable} (…{}) is not the secret of listener '{name}' (…{})",
-        ending(ours.text.trim()),
-        ending(&listener.secret)
-    );
+    let message = match (Secret::parse(&ours.text), Secret::parse(&listener.secret)) {
+        (Ok(ours), Ok(theirs)) if ours.as_bytes() == theirs.as_bytes() => {
+            let message = format!("{variable} is the secret of listener '{name}'");
+            return findings.well("secret", message);
+        }
+        (Ok(ours), Ok(theirs)) => format!(
+            "{variable} ({}) is not the secret of listener '{name}' ({})",
+            ours.fingerprint(),
+            theirs.fingerprint()
+        ),
+        (Err(error), _) => format!("{variable}: {error}"),
+        (_, Err(error)) => format!("the secret of listener '{name}': {error}"),
+    };
     let next = "the app refuses what is signed for it: `bluum-hooks listen --write-env FILE`";
     findings.bad("secret", &Failure::new(Status::Failed, message).then(next));
-}
-
-/// The last letters, by which people tell secrets apart.
-fn ending(secret: &str) -> String {
-    let letters: Vec<char> = secret.trim_end_matches('=').chars().collect();
-    // Of what is short, four letters are too much to tell.
-    let from = if letters.len() < 16 { letters.len() } else { letters.len() - 4 };
-    letters[from..].iter().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_is_known_by_its_end() {
-        assert_eq!((&*ending("whsec_QUFBQUFBLaSw="), &*ending("short")), ("LaSw", ""));
-    }
 }

@@ -186,7 +186,7 @@ fn greet(settled: &Settled, listener: &Listener, secret: &Secret, printer: Print
     let shown = if person {
         listener.secret.clone()
     } else {
-        format!("{}… (--print-secret shows it)", secret.fingerprint())
+        format!("{} (--print-secret shows it)", secret.fingerprint())
     };
     let whose = match settled.args.command.first() {
         Some(command) => format!("  → {} of '{command}'", settled.variables.join(", ")),
