@@ -8,6 +8,7 @@ mod daemon;
 mod deliveries;
 mod demo;
 mod doctor;
+mod editor;
 mod events;
 mod failure;
 mod follow;

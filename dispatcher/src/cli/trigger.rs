@@ -1,7 +1,6 @@
 //! `trigger`: sample events and whole stories, to the daemon or straight to a server.
 
 mod edit;
-mod editor;
 mod fault;
 mod fixtures;
 mod local;
@@ -17,6 +16,7 @@ mod tests;
 use bluum_hooks_shared::api::ApiKey;
 use bluum_hooks_shared::catalogue::{self, CATALOGUE};
 use serde_json::json;
+use serde_json::value::RawValue;
 
 pub(super) use self::fault::Fault;
 use self::fixtures::Fixtures;
@@ -30,7 +30,8 @@ use super::args::{Global, TriggerArgs};
 use super::failure::{Failure, Status};
 use super::print::Printer;
 use super::profile::Project;
-use super::{events, query, signed};
+use super::spacing::{Spacing, pretty, spaced};
+use super::{editor, events, query, signed};
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
 use crate::random::SystemRandom;
@@ -161,11 +162,21 @@ async fn single(
         let Some(Draft { data, investor_id, .. }) = drafts.into_iter().next() else {
             return Ok(scenario);
         };
-        let json = editor::edited(data.get())?;
+        let json = edited(data.get()).await?;
         step.base = Base::Data { json, investor_id };
         (step.set, step.unset) = Default::default();
     }
     Ok(Scenario::of(step))
+}
+
+/// The data as it is left in the editor.
+async fn edited(json: &str) -> Result<String, Failure> {
+    let refused = |message: String| unusable(&message).then("nothing was sent");
+    let text = editor::edited(format!("{}\n", pretty(json)).as_bytes()).await;
+    let text = text.map_err(|error| refused(error.to_string()))?;
+    let json: &RawValue = serde_json::from_slice(&text)
+        .map_err(|error| refused(format!("what was edited is not JSON: {error}")))?;
+    Ok(spaced(json.get(), Spacing::Compact))
 }
 
 /// What cannot be done is said before anything is.

@@ -181,19 +181,26 @@ fn a_dry_run_prints_and_needs_nobody() {
 #[cfg(unix)]
 #[test]
 fn data_can_be_edited() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let vi = folder.path().join("vi");
+    std::fs::write(&vi, "#!/bin/sh\nexec sed -i.bak s/AAPL/TSLA/ \"$1\"\n").unwrap();
+    std::fs::set_permissions(&vi, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
     let edit = |editor: &str| {
         let mut command =
             binary::command(&["trigger", "order.filled", "--edit", "--dry-run", "--json"]);
-        command.env_remove("VISUAL").env("EDITOR", editor);
+        command.env_remove("VISUAL").env("EDITOR", editor).env("PATH", &path);
         binary::finish(command)
     };
     let edited = edit("sed -i.bak s/AAPL/MSFT/").must_exit(0).json();
     assert_eq!(text(&edited["data"], "symbol"), "MSFT");
+    assert_eq!(text(&edit(" ").must_exit(0).json()["data"], "symbol"), "TSLA", "else it is vi");
     for (editor, words) in [
         ("sed -i.bak s/AAPL/\"/", "what was edited is not JSON"),
         ("false", "the editor 'false' failed"),
         ("/no/such/editor", "cannot be run"),
-        ("", "neither VISUAL nor EDITOR is set; "),
     ] {
         let run = edit(editor).must_exit(2);
         assert!(run.stderr.contains(words) && run.stdout.is_empty(), "{run:?}");

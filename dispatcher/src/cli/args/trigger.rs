@@ -36,7 +36,7 @@ pub(in crate::cli) struct TriggerArgs {
     /// Start from the data of a real event
     #[arg(long, value_name = "EVENT")]
     pub(in crate::cli) like: Option<String>,
-    /// Edit the data in $VISUAL or $EDITOR first
+    /// Edit the data in $VISUAL, $EDITOR or vi first
     #[arg(long, requires = "sample")]
     pub(in crate::cli) edit: bool,
     /// Straight to a server: 3000, 3000/path, host:3000/path, a URL; signed here, no daemon

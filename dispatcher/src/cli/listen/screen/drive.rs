@@ -13,11 +13,11 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use super::super::record::{Happening, Wish};
 use super::super::tally::Tally;
 use super::Options;
-use super::editor;
 use super::keys::Act;
 use super::state::Screen;
 use super::suspend::Stops;
 use super::terminal::{self, Terminal};
+use crate::cli::editor;
 use crate::clock::{Clock, SystemClock};
 
 /// As often as it is worth looking.
@@ -127,7 +127,7 @@ impl Driver {
         self.keys = None;
         self.give_back()?;
         let edited = {
-            let mut editing = std::pin::pin!(editor::edit(body));
+            let mut editing = std::pin::pin!(editor::edited(body));
             loop {
                 tokio::select! {
                     edited = &mut editing => break edited,
@@ -138,11 +138,11 @@ impl Driver {
         self.keys = Some(EventStream::new());
         self.take_again()?;
         let notice = match edited {
-            Ok(Some(body)) => {
+            Ok(edited) if edited == body => "nothing was changed, so nothing is sent".to_owned(),
+            Ok(body) => {
                 drop(self.wishes.send(Wish::SendEdited { delivery, body }));
                 "sending what was edited; the dispatcher is not told".to_owned()
             }
-            Ok(None) => "nothing was changed, so nothing is sent".to_owned(),
             Err(error) => format!("nothing is sent: {error}"),
         };
         self.screen.say(&notice);

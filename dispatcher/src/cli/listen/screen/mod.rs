@@ -6,7 +6,6 @@
 mod body;
 mod detail;
 mod drive;
-mod editor;
 mod filter;
 mod footer;
 mod full;
