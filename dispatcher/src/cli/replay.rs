@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use bluum_hooks_shared::time::Timestamp;
 
-use self::local::Server;
 use super::args::{Global, ReplayEventsArgs};
 use super::failure::{Failure, Status};
 use super::print::Printer;
@@ -75,7 +74,7 @@ pub(super) async fn run(
             webhook::replay(&args.what, &wanted, &manner, &to, &client, printer).await
         }
         Some(target) => {
-            let server = Server::parse(target)?;
+            let server = local::server(target)?;
             local::replay(&args, &wanted, &manner, &server, global, printer).await
         }
     }

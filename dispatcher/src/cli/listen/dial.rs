@@ -41,7 +41,7 @@ pub(super) enum Line {
 
 /// How to reach one target.
 #[derive(Clone)]
-pub(super) struct Dialer {
+pub(in crate::cli) struct Dialer {
     target: Target,
     tls: Option<TlsConnector>,
     /// Which family of localhost answered last.
@@ -49,7 +49,7 @@ pub(super) struct Dialer {
 }
 
 impl Dialer {
-    pub(super) fn new(
+    pub(in crate::cli) fn new(
         target: &Target,
         insecure: bool,
         ca_cert: Option<&Path>,

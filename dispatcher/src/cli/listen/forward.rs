@@ -22,35 +22,37 @@ use crate::clock::{Clock, SystemClock};
 
 /// How much of an answer is kept to be shown.
 const KEPT: usize = 64 * 1024;
-/// How long a refused connection is tried again: a dev server that restarts.
-const REFUSED: Duration = Duration::from_secs(10);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(1);
 
 /// What came of one request.
 #[derive(Debug, Clone)]
-pub(super) struct Attempt {
-    pub(super) outcome: Outcome,
-    pub(super) status: Option<u16>,
-    pub(super) latency: Duration,
-    pub(super) error: Option<String>,
-    pub(super) answer: Option<Answer>,
+pub(in crate::cli) struct Attempt {
+    pub(in crate::cli) outcome: Outcome,
+    pub(in crate::cli) status: Option<u16>,
+    pub(in crate::cli) latency: Duration,
+    pub(in crate::cli) error: Option<String>,
+    pub(in crate::cli) answer: Option<Answer>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Answer {
-    pub(super) headers: HeaderMap,
+pub(in crate::cli) struct Answer {
+    pub(in crate::cli) headers: HeaderMap,
     /// Its beginning.
-    pub(super) body: Bytes,
-    pub(super) truncated: bool,
+    pub(in crate::cli) body: Bytes,
+    pub(in crate::cli) truncated: bool,
 }
 
 impl Attempt {
-    pub(super) fn without_answer(outcome: Outcome, latency: Duration, error: String) -> Self {
+    pub(in crate::cli) fn without_answer(
+        outcome: Outcome,
+        latency: Duration,
+        error: String,
+    ) -> Self {
         Self { outcome, status: None, latency, error: Some(error), answer: None }
     }
 
-    pub(super) fn is_success(&self) -> bool {
+    pub(in crate::cli) fn is_success(&self) -> bool {
         match self.outcome {
             Outcome::Response => self.status.is_some_and(|status| (200..300).contains(&status)),
             outcome => matches!(outcome, Outcome::Printed | Outcome::Filtered),
@@ -60,22 +62,24 @@ impl Attempt {
 
 /// How requests are made, whichever the target.
 #[derive(Debug, Clone)]
-pub(super) struct Shape {
+pub(in crate::cli) struct Shape {
     /// None for ever.
-    pub(super) timeout: Option<Duration>,
+    pub(in crate::cli) timeout: Option<Duration>,
+    /// How long a refused connection is tried again: a dev server may restart.
+    pub(in crate::cli) refused: Duration,
     /// Added, or in the place of what was sent.
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(super) host: Option<HeaderValue>,
+    pub(in crate::cli) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(in crate::cli) host: Option<HeaderValue>,
     /// Signs instead of the dispatcher.
-    pub(super) key: Option<SigningKey>,
+    pub(in crate::cli) key: Option<SigningKey>,
 }
 
 /// Sends to one target.
 #[derive(Clone)]
-pub(super) struct Forwarder {
-    pub(super) target: Target,
-    pub(super) dialer: Dialer,
-    pub(super) shape: Shape,
+pub(in crate::cli) struct Forwarder {
+    pub(in crate::cli) target: Target,
+    pub(in crate::cli) dialer: Dialer,
+    pub(in crate::cli) shape: Shape,
 }
 
 enum Broken {
@@ -85,7 +89,7 @@ enum Broken {
 
 impl Forwarder {
     /// Sends, and waits for the whole answer.
-    pub(super) async fn send(
+    pub(in crate::cli) async fn send(
         &self,
         headers: &[(String, String)],
         body: &Bytes,
@@ -133,7 +137,7 @@ impl Forwarder {
             *begun = clock.monotonic();
             match self.dialer.dial().await {
                 Ok(line) => break line,
-                Err(DialError::Refused) if *begun - first < REFUSED => {
+                Err(DialError::Refused) if *begun - first < self.shape.refused => {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LAST_RETRY);
                 }

@@ -39,6 +39,8 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc;
 
 use self::child::Child;
+pub(super) use self::dial::Dialer;
+pub(super) use self::forward::{Attempt, Forwarder, Shape};
 use self::record::Record;
 use self::relay::{End, Relay};
 use self::settle::Settled;

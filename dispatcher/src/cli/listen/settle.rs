@@ -27,6 +27,8 @@ use crate::cli::target::Target;
 use crate::clock::{Clock, SystemClock};
 use crate::duration;
 
+/// How long a refused connection is tried again.
+const REFUSED: Duration = Duration::from_secs(10);
 /// What the dispatcher takes as a time-out, in seconds.
 const TIMEOUTS: std::ops::RangeInclusive<u64> = 1..=60;
 
@@ -74,7 +76,7 @@ impl Settled {
         let key = args.sign_with.as_deref().map(signing_key).transpose()?;
         let host = args.host_header.as_deref().map(host).transpose()?;
         let headers = headers(&args.header)?;
-        let shape = Shape { timeout, headers, host, key: key.clone() };
+        let shape = Shape { timeout, refused: REFUSED, headers, host, key: key.clone() };
         let forwarder = |target: &Target| {
             let dialer = Dialer::new(target, args.insecure, args.ca_cert.as_deref())?;
             Ok(Arc::new(Forwarder { target: target.clone(), dialer, shape: shape.clone() }))

@@ -1,18 +1,10 @@
 //! To a local server, straight from here: signed anew, or exactly as it was.
 
-use std::error::Error;
-use std::io;
 use std::time::Duration;
 
 use bluum_hooks_shared::header::{WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP};
 use bluum_hooks_shared::secret::Secret;
 use bluum_hooks_shared::signature::SigningKey;
-use bytes::Bytes;
-use http::Request;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client as HttpClient;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use serde_json::json;
 
 use super::saved::{self, Saved};
@@ -20,110 +12,49 @@ use super::{Manner, Wanted, all_taken, nothing, select};
 use crate::cli::args::{Global, ReplayEventsArgs};
 use crate::cli::failure::{Failure, Status};
 use crate::cli::line::{Lines, Row};
+use crate::cli::listen::{Attempt, Dialer, Forwarder, Shape};
 use crate::cli::print::Printer;
 use crate::cli::signed::{self, Received};
 use crate::cli::target::Target;
 use crate::cli::{events, newest, query};
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
-use crate::telemetry::Chain;
 
 /// As long as a sender waits.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How much of an answer is read.
-const ANSWER_BYTES: usize = 64 << 10;
 
-/// A server on this machine.
-pub(super) struct Server {
-    url: String,
-    http: HttpClient<HttpConnector, Full<Bytes>>,
-}
-
-/// What came of a request.
-struct Sent {
-    status: Option<u16>,
-    error: Option<String>,
-    body: String,
-}
-
-impl Server {
-    /// One that is no target is told what else `--to` takes.
-    pub(super) fn parse(text: &str) -> Result<Self, Failure> {
-        let next = "write listener, wh_…, 3000, 3000/webhooks or http://localhost:3000/webhooks";
-        let target: Target = Target::parse(text, true).map_err(|failure| failure.then(next))?;
-        let unusable = |why: &str| {
-            let message = format!("--to '{}' {why}", text.escape_default());
-            Err(Failure::new(Status::Usage, message).then(next))
-        };
-        match (target.is_here(), target.https) {
-            (false, _) => unusable("is not on this machine"),
-            (true, true) => unusable("is not http"),
-            (true, false) => {
-                let mut tcp = HttpConnector::new();
-                tcp.set_connect_timeout(Some(Duration::from_secs(5)));
-                // A kept connection to a server that was restarted meanwhile would be reset.
-                let mut http = HttpClient::builder(TokioExecutor::new());
-                let http = http.pool_max_idle_per_host(0).build(tcp);
-                Ok(Self { url: target.to_string(), http })
-            }
-        }
+/// A server on this machine. One that is no target is told what else `--to` takes.
+pub(super) fn server(text: &str) -> Result<Forwarder, Failure> {
+    let next = "write listener, wh_…, 3000, 3000/webhooks or http://localhost:3000/webhooks";
+    let target: Target = Target::parse(text, true).map_err(|failure| failure.then(next))?;
+    if !target.is_here() {
+        let message = format!("--to '{}' is not on this machine", text.escape_default());
+        return Err(Failure::new(Status::Usage, message).then(next));
     }
-
-    async fn send(&self, request: &Received) -> Sent {
-        let refused = |error| Sent { status: None, error: Some(error), body: String::new() };
-        let mut built = Request::post(&self.url);
-        for (name, value) in &request.headers {
-            built = built.header(name, value);
-        }
-        let built = match built.body(Full::new(request.body.clone().into())) {
-            Ok(built) => built,
-            Err(error) => return refused(error.to_string()),
-        };
-        let exchange = async {
-            let answer = self.http.request(built).await.map_err(|error| in_words(&error))?;
-            let status = answer.status().as_u16();
-            let body = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await;
-            let body = body.map(|body| body.to_bytes()).unwrap_or_default();
-            Ok((status, String::from_utf8_lossy(&body).into_owned()))
-        };
-        match tokio::time::timeout(TIMEOUT, exchange).await {
-            Ok(Ok((status, body))) => Sent { status: Some(status), error: None, body },
-            Ok(Err(error)) => refused(error),
-            Err(_) => refused("time-out".into()),
-        }
-    }
-}
-
-fn in_words(error: &(dyn Error + 'static)) -> String {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>()
-            && error.kind() == io::ErrorKind::ConnectionRefused
-        {
-            return "connection refused".into();
-        }
-        cause = error.source();
-    }
-    Chain(error).to_string()
+    let (timeout, refused) = (Some(TIMEOUT), Duration::ZERO);
+    let shape = Shape { timeout, refused, headers: Vec::new(), host: None, key: None };
+    let dialer = Dialer::new(&target, false, None)?;
+    Ok(Forwarder { target, dialer, shape })
 }
 
 pub(super) async fn replay(
     args: &ReplayEventsArgs,
     wanted: &Wanted,
     manner: &Manner,
-    server: &Server,
+    server: &Forwarder,
     global: &Global,
     printer: Printer,
 ) -> Result<(), Failure> {
     let chosen = choose(args, wanted, global).await?;
-    manner.confirm(chosen.len(), &server.url)?;
+    let target = server.target.to_string();
+    manner.confirm(chosen.len(), &target)?;
     let signer = match args.exact || manner.dry_run {
         true => None,
         false => Some(signer(args, global)?),
     };
     let clock = SystemClock::new();
     let mut lines = Lines::new(printer.colour());
-    let (mut refused, target) = (0, &*server.url);
+    let mut refused = 0;
     for Saved { event, event_type, request } in &chosen {
         if manner.dry_run {
             let told = json!({"type": "replay", "event": event, "event_type": event_type,
@@ -133,13 +64,13 @@ pub(super) async fn replay(
         }
         let request = match &signer {
             Some(key) => anew(event, &request.body, key, clock.now().as_unix_seconds()),
-            None => without_framing(request),
+            None => request.clone(),
         };
-        let (at, began) = (clock.now(), clock.monotonic());
-        let Sent { status, error, body } = server.send(&request).await;
-        let took = clock.monotonic().saturating_sub(began);
-        refused += usize::from(!status.is_some_and(|status| (200..300).contains(&status)));
-        let latency_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let at = clock.now();
+        let attempt = server.send(&request.headers, &request.body.into(), &clock).await;
+        refused += usize::from(!attempt.is_success());
+        let Attempt { status, latency, error, answer, .. } = attempt;
+        let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
         let line = lines.draw(&Row {
             at: at.to_string().into(),
             code: status.into(),
@@ -147,7 +78,7 @@ pub(super) async fn replay(
             event_type,
             event,
             cause: error.as_deref(),
-            answer: Some(body.into()),
+            answer: answer.as_ref().map(|answer| String::from_utf8_lossy(&answer.body)),
             ..Row::default()
         });
         let told = json!({"type": "replay", "event": event, "event_type": event_type,
@@ -237,12 +168,4 @@ fn anew(event: &str, body: &[u8], key: &SigningKey, timestamp: i64) -> Received 
     ];
     let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     Received { headers, body: body.to_vec() }
-}
-
-/// As it was, but for what belongs to the connection of that time.
-fn without_framing(request: &Received) -> Received {
-    let framing = ["host", "connection", "content-length", "transfer-encoding"];
-    let mut request = request.clone();
-    request.headers.retain(|(name, _)| !framing.iter().any(|one| name.eq_ignore_ascii_case(one)));
-    request
 }
