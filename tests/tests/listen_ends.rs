@@ -83,6 +83,43 @@ async fn exit_0_when_nobody_reads_stdout() {
     assert_eq!(status.code(), Some(0));
 }
 
+/// Of input, output and errors, one is no terminal. Only the errors are beside the screen.
+#[tokio::test]
+async fn without_a_whole_terminal_there_are_plain_lines() {
+    const PYTHON: &str = "import os, pty, sys; status = pty.spawn(sys.argv[1:]); \
+                          sys.exit(os.waitstatus_to_exitcode(status))";
+    let daemon = daemon();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file");
+    for (redirected, plain) in [("<", true), (">", true), ("2>", false)] {
+        std::fs::write(&file, "").expect("a file");
+        let developer = Developer::join(&daemon).await;
+        let mut listen = developer.listen(&["--exit-after", "1"]);
+        let shell = format!("exec \"$0\" \"$@\" {redirected} {}", file.display());
+        let mut command = std::process::Command::new("python3");
+        command.args(["-c", PYTHON, "sh", "-c", &shell]).arg(listen.command.get_program());
+        command.args(listen.command.get_args());
+        let variables = listen.command.get_envs();
+        command.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+        command.env("NO_COLOR", "1").env("TERM", "xterm-256color");
+        listen.command = command;
+        let mut listening = listen.start();
+        wait::until("a listener that is held", async || {
+            let answer = developer.partner.api.get("/v1/listeners/dev").await;
+            let is_held = answer.status == 200 && answer.must_be(200)["holder"].is_object();
+            if is_held { Ok(()) } else { Err(listening.stdout()) }
+        })
+        .await;
+        let event = developer.publish("ord_1").await;
+        listening.must_exit(0).await;
+        let said = listening.stdout() + &std::fs::read_to_string(&file).expect("the file");
+        for words in ["✓ sandbox", &event, "1 event, 1 ok, 0 failed"] {
+            assert!(said.contains(words), "'{words}' with {redirected}: {said}");
+        }
+        assert_eq!(!said.contains('\x1b'), plain, "{redirected}: {said}");
+    }
+}
+
 #[tokio::test]
 async fn exit_2_for_arguments_that_cannot_be_used() {
     let nobody = Credentials { key: "apk_x".into(), secret: "x".into() };

@@ -122,7 +122,7 @@ async fn a_stream_that_falls_silent_is_opened_again() {
 #[tokio::test]
 async fn a_handler_that_takes_longer_than_the_lease_keeps_it() {
     const LONGER: Duration = Duration::from_secs(20);
-    let daemon = Daemon::start();
+    let daemon = Daemon::start_with(&["--stream-heartbeat", "1s"]);
     let developer = Developer::join(&daemon).await;
     let app = Sink::start(|_| Answer::status(200).after(LONGER)).await;
     let proxy = Severable::before(daemon.base()).await;
@@ -146,6 +146,7 @@ async fn a_handler_that_takes_longer_than_the_lease_keeps_it() {
     let claims = sqlx::query_scalar::<_, i64>("SELECT claim FROM deliveries");
     let claims = claims.fetch_one(&mut database).await.unwrap();
     assert_eq!(claims, 1, "it was offered once");
+    assert_eq!(count(&listening, "type", "disconnected"), 1, "heartbeats were heard meanwhile");
 }
 
 #[tokio::test]

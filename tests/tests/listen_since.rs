@@ -131,6 +131,21 @@ async fn a_quarter_of_an_hour_is_far() {
     }
 }
 
+#[tokio::test]
+async fn what_is_not_kept_any_more_is_told() {
+    let daemon = daemon();
+    let developer = Developer::join(&daemon).await;
+    make(&developer);
+    developer.publish_many(10_050).await;
+    let listening = listen_since(&developer, "last").await;
+    let gap = listening.record("gap", |_| true).await;
+    let told = [("from", 1), ("to", 50), ("count", 50)].map(|(name, count)| gap[name] == count);
+    assert!(told == [true; 3] && gap["reason"] == "retention", "{gap}");
+    listening.says("! 50 events are missing, 1 to 50: retention").await;
+    let first = listening.record("delivery", |_| true).await;
+    assert_eq!(first["cursor"], 51, "it goes on with the oldest that is kept");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_saved_is_added_and_can_be_sent_again_as_it_was() {
     let daemon = daemon();
