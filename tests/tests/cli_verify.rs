@@ -6,6 +6,8 @@ use std::path::Path;
 
 use bluum_hooks_tests::binary::{self, Run};
 use bluum_hooks_tests::client::text;
+use bluum_hooks_tests::daemon::Daemon;
+use bluum_hooks_tests::terminal::Developer;
 use serde_json::{Value, json};
 
 const SECRET: &str = "whsec_QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=";
@@ -86,6 +88,29 @@ fn what_cannot_be_verified_is_status_2() {
         assert!(run.stderr.starts_with("error: ") && run.stderr.contains(words), "{run:?}");
         assert!(!run.stderr.contains("QUFB"), "{run:?}");
     }
+}
+
+#[tokio::test]
+async fn the_listeners_secret_is_tried_as_well() {
+    let daemon = Daemon::start();
+    let developer = Developer::join(&daemon).await;
+    let folder = tempfile::tempdir().unwrap();
+    let secret = developer.listen(&["--print-secret"]).run().must_exit(0).stdout;
+    let own = at(folder.path(), "own.txt", secret.trim()).replacen('@', "file:", 1);
+    let (_, other) = signed(folder.path(), BODY.as_bytes());
+    let body = at(folder.path(), "body.json", BODY);
+    let sign = ["sign", "--body", &body, "--secret", &own, "--json"];
+    let request = at(folder.path(), "own.json", binary::run(&sign).must_exit(0).stdout);
+    let verify = |name: &str| {
+        let arguments = ["verify", &request, "--secret", &other];
+        let mut command = daemon.command_as(&developer.key, &arguments);
+        command.env("BLUUM_HOOKS_LISTENER", name);
+        binary::finish(command).must_exit(7)
+    };
+    let told = verify("dev").stdout;
+    let words = format!("✗ signed with the secret of listener 'dev', not with {other}\n");
+    assert!(told.starts_with(&words), "{told}");
+    assert!(verify("nobody").stdout.starts_with("✗ no match with the key"));
 }
 
 /// `listen --save` leaves behind which file it wrote.

@@ -134,7 +134,7 @@ async fn run(cli: Cli, printer: Printer) -> Result<(), Failure> {
         Command::Whoami => whoami::run(&global, printer).await,
         Command::Completions { shell } => completions::script(shell, printer),
         Command::Man { folder } => completions::man(&folder, printer),
-        Command::Verify(args) => verify::run(&args, printer),
+        Command::Verify(args) => verify::run(&args, &global, printer).await,
         Command::Sign(args) => sign::run(&args, printer),
         Command::Keys(command) => keys::run(command, &global.client()?, printer).await,
         Command::Tenants(command) => tenants::run(command, &global.client()?, printer).await,

@@ -3,16 +3,26 @@
 mod diagnose;
 mod variants;
 
-use self::diagnose::{Case, diagnose};
-use super::args::VerifyArgs;
+use std::time::Duration;
+
+use bluum_hooks_shared::api::Listener;
+
+use self::diagnose::{Case, NO_MATCH, diagnose};
+use super::args::{Global, VerifyArgs};
 use super::failure::{Failure, Status};
 use super::print::Printer;
-use super::profile;
-use super::saved;
 use super::signed::{self, NamedKey, Received};
+use super::{profile, query, saved};
 use crate::clock::{Clock, SystemClock};
 
-pub(super) fn run(args: &VerifyArgs, printer: Printer) -> Result<(), Failure> {
+/// How long the daemon may take, which is asked only where there is a key to ask it with.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+pub(super) async fn run(
+    args: &VerifyArgs,
+    global: &Global,
+    printer: Printer,
+) -> Result<(), Failure> {
     signed::one_reads_stdin(args.event.iter().chain(&args.body).chain(&args.secret))?;
     let secrets = profile::secrets(&args.secret)?;
     let keys: Vec<NamedKey> =
@@ -31,7 +41,13 @@ pub(super) fn run(args: &VerifyArgs, printer: Printer) -> Result<(), Failure> {
     };
     let now = SystemClock::default().now();
     let case = Case { keys: &keys, received: &received, tolerance: args.tolerance, now };
-    let finding = diagnose(&case);
+    let mut finding = diagnose(&case);
+    if finding.reason == NO_MATCH
+        && let Ok(Some((name, key))) = tokio::time::timeout(PATIENCE, listener(global)).await
+        && case.is_signed_with(&key)
+    {
+        finding = case.of_another(&format!("listener '{name}'"));
+    }
     let mark = if finding.valid { '✓' } else { '✗' };
     let advice = finding.advice.as_ref().map(|advice| format!("\n  {advice}"));
     let text = format!("{mark} {}{}", finding.message, advice.unwrap_or_default());
@@ -40,4 +56,12 @@ pub(super) fn run(args: &VerifyArgs, printer: Printer) -> Result<(), Failure> {
         true => Ok(()),
         false => Err(Failure::silent(Status::Unverified)),
     }
+}
+
+/// The name of this machine's listener, and the secret that it has, if they can be found out.
+async fn listener(global: &Global) -> Option<(String, NamedKey)> {
+    let name = global.sources().ok()?.listener(None).value;
+    let client = global.client().ok()?;
+    let listener: Listener = query::one(&client, "/v1/listeners", &name).await.ok()?;
+    Some((name, NamedKey { from: String::new(), text: listener.secret }))
 }

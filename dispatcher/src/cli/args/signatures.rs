@@ -18,6 +18,8 @@ Examples:
       -H 'webhook-signature: v1,…' --secret file:secret.txt
   bluum-hooks sign --body @body.json --json | bluum-hooks verify -
 
+Where nothing matches and there is a profile or a key, it tries the secret of your listener as well.
+
 Exit status: 0 valid, 7 not valid, 2 nothing that could be verified.")]
 pub(in crate::cli) struct VerifyArgs {
     /// What was received: @FILE, - for stdin, or last: what `listen --save` saved last

@@ -27,6 +27,9 @@ pub(super) struct Finding {
     pub(super) advice: Option<String>,
 }
 
+/// Why nothing is known of why.
+pub(super) const NO_MATCH: &str = "no_match";
+
 impl Finding {
     fn refused(reason: &'static str, message: impl Into<String>) -> Self {
         Self { valid: false, reason, message: message.into(), advice: None }
@@ -80,6 +83,20 @@ impl Case<'_> {
     fn fits(verifier: Verifier, received: &Received) -> bool {
         let always = verifier.tolerance(Duration::MAX, Duration::MAX);
         always.verify(&received.headers, &received.body, Timestamp::from_micros(0)).is_ok()
+    }
+
+    /// Whether this is the key, whatever was said to be.
+    pub(super) fn is_signed_with(&self, key: &NamedKey) -> bool {
+        let key = Key::parse(&key.text).ok();
+        Self::fits(Verifier::new(key).max_body_bytes(usize::MAX), self.received)
+    }
+
+    /// It is signed with a key that is known here by this name.
+    pub(super) fn of_another(&self, name: &str) -> Finding {
+        let ours: Vec<_> = self.keys.iter().map(|key| &*key.from).collect();
+        let message = format!("signed with the secret of {name}, not with {}", ours.join(" or "));
+        Finding::refused("other_secret", message)
+            .advising("give the app that one: `bluum-hooks listen --write-env FILE`")
     }
 
     fn late(&self, refused: &VerifyError) -> Option<Finding> {
@@ -195,7 +212,7 @@ impl Case<'_> {
                     body.len(),
                     &sha256[..12],
                 );
-                Finding::refused("no_match", message).advising(
+                Finding::refused(NO_MATCH, message).advising(
                     "the key is another webhook's, or the body is not the one that was sent",
                 )
             }
