@@ -7,8 +7,9 @@ use bluum_hooks_shared::time::Timestamp;
 use super::frames::Hello;
 use crate::clock::Clock;
 
-/// How long a stream may be silent until it says how often it speaks: most say something every
-/// fifteen seconds.
+/// How long its first word may take, which comes at once if nobody keeps it back.
+const HELLO: Duration = Duration::from_secs(10);
+/// How long a stream may be silent that does not say how often it speaks.
 pub(super) const SILENCE: Duration = Duration::from_secs(40);
 /// How often silence and the clock are looked at.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
@@ -44,14 +45,13 @@ pub(super) struct Vigil {
 
 impl Vigil {
     pub(super) fn new(clock: &dyn Clock) -> Self {
-        Self { heard: clock.monotonic(), looked: Moment::now(clock), patience: SILENCE }
+        Self { heard: clock.monotonic(), looked: Moment::now(clock), patience: HELLO }
     }
 
     /// Two heartbeats may be missed, and the third be late.
     pub(super) fn expects(&mut self, hello: &Hello) {
-        if let Some(heartbeat) = hello.heartbeat_ms {
-            self.patience = Duration::from_millis(heartbeat).max(LOOK).saturating_mul(8) / 3;
-        }
+        let often = hello.heartbeat_ms.map(|often| Duration::from_millis(often).max(LOOK));
+        self.patience = often.map_or(SILENCE, |often| often.saturating_mul(8) / 3);
     }
 
     pub(super) fn heard(&mut self, clock: &dyn Clock) {
@@ -131,6 +131,16 @@ mod tests {
         let hello = r#"{"waiting":0,"heartbeat_ms":15000}"#;
         vigil.expects(&serde_json::from_str(hello).unwrap());
         vigil
+    }
+
+    #[test]
+    fn the_first_word_comes_soon_or_is_kept_back() {
+        let mut hands = Hands::start();
+        let mut vigil = Vigil::new(&hands);
+        hands.pass(HELLO);
+        assert_eq!(vigil.looks(&hands).unwrap(), "no word for 10 s");
+        vigil.expects(&serde_json::from_str(r#"{"waiting":0}"#).unwrap());
+        assert_eq!(vigil.looks(&hands), None);
     }
 
     /// A machine that slept cannot be told from a clock that was set: the stream is opened again,
