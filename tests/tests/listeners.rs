@@ -115,6 +115,7 @@ async fn what_was_not_answered_comes_again_and_what_was_does_not() {
     drop(stream);
     // Known to nobody yet, and not asked for: told all the same.
     listener.answer(&offers[2], 200).await;
+    until(&listener, &["leased", "delivered", "delivered", "leased"]).await;
     let mut stream = listener.stream("?takeover=true").await;
     let again = stream.offers(2).await;
     assert_eq!(events(&again), [&*ids[0], &*ids[3]]);
