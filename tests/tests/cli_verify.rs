@@ -101,16 +101,21 @@ async fn the_listeners_secret_is_tried_as_well() {
     let body = at(folder.path(), "body.json", BODY);
     let sign = ["sign", "--body", &body, "--secret", &own, "--json"];
     let request = at(folder.path(), "own.json", binary::run(&sign).must_exit(0).stdout);
-    let verify = |name: &str| {
-        let arguments = ["verify", &request, "--secret", &other];
+    let verify = |request: &str, name: &str| {
+        let arguments = ["verify", request, "--secret", &other];
         let mut command = daemon.command_as(&developer.key, &arguments);
         command.env("BLUUM_HOOKS_LISTENER", name);
         binary::finish(command).must_exit(7)
     };
-    let told = verify("dev").stdout;
+    let told = verify(&request, "dev").stdout;
     let words = format!("✗ signed with the secret of listener 'dev', not with {other}\n");
     assert!(told.starts_with(&words), "{told}");
-    assert!(verify("nobody").stdout.starts_with("✗ no match with the key"));
+    let text = fs::read_to_string(request.trim_start_matches('@')).unwrap();
+    let changed = at(folder.path(), "changed.json", text.replace("order", "0rder"));
+    for (request, name) in [(&request, "nobody"), (&changed, "dev")] {
+        let told = verify(request, name).stdout;
+        assert!(told.starts_with("✗ no match with the key"), "{told}");
+    }
 }
 
 /// `listen --save` leaves behind which file it wrote.
