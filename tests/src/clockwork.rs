@@ -17,6 +17,7 @@ use bluum_hooks_dispatcher::store::{
 use bluum_hooks_dispatcher::transport::Transport;
 use bluum_hooks_shared::id::{TenantId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -88,8 +89,13 @@ impl Clockwork {
 
         let (work, handed_over) = mpsc::unbounded_channel();
         let schedule = RetrySchedule::default();
-        let (transport, disable_after) = (Arc::new(transport), DISABLE_AFTER);
-        let engine = Engine { context: context.clone(), transport, schedule, disable_after };
+        let engine = Engine {
+            context: context.clone(),
+            transport: Arc::new(transport),
+            schedule,
+            disable_after: DISABLE_AFTER,
+            attempts_on: Handle::current(),
+        };
         let engine = tokio::spawn(engine.run(handed_over));
         Self { context, clock, tenant, webhook, work, engine }
     }

@@ -13,10 +13,11 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
 /// What may be read whole: the parameters, the lanes already found, what one listener is owed
 /// or has missed, and the tables that are small or emptied at once.
-const SCANS: [&str; 13] = [
+const SCANS: [&str; 14] = [
     "SCAN row VIRTUAL TABLE",
     "SCAN line VIRTUAL TABLE",
     "SCAN lanes",
+    "SCAN claimable",
     "SCAN owed",
     "SCAN latest",
     "SCAN CONSTANT ROW",

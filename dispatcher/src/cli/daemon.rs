@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::warn;
@@ -44,6 +45,29 @@ pub(super) struct Daemon {
     context: Context,
     store: Arc<SqliteStore>,
     tasks: JoinSet<()>,
+    _loops: Loops,
+}
+
+/// A thread for what claims and commits. Between the statements of a transaction it would else wait
+/// its turn behind requests, and all that are to be accepted would wait with it.
+struct Loops(Option<Runtime>);
+
+impl Loops {
+    fn start() -> std::io::Result<(Self, Handle)> {
+        let mut builder = Builder::new_multi_thread();
+        let runtime = builder.worker_threads(1).thread_name("loops").enable_time().build()?;
+        let handle = runtime.handle().clone();
+        Ok((Self(Some(runtime)), handle))
+    }
+}
+
+impl Drop for Loops {
+    /// A runtime that is just dropped waits for its thread, which no task may do.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Daemon {
@@ -68,20 +92,22 @@ impl Daemon {
         let store = Arc::new(store);
         let context = Context::new(store.clone(), clock, random, config.max_in_flight);
         let mut tasks = JoinSet::new();
+        let (loops, on_loops) = Loops::start().map_err(|error| Failure::unexpected(&error))?;
         let (work, handed_over) = mpsc::unbounded_channel();
         let engine = Engine {
             context: context.clone(),
             transport: Arc::new(transport),
             schedule: config.retry_schedule.clone(),
             disable_after: config.disable_after,
+            attempts_on: Handle::current(),
         };
-        tasks.spawn(engine.run(handed_over));
+        tasks.spawn_on(engine.run(handed_over), &on_loops);
         tasks.spawn(Outbox { context: context.clone(), work: work.clone() }.run());
         tasks.spawn(Replayer { context: context.clone() }.run());
         tasks.spawn(upkeep::run(context.clone()));
         tasks.spawn(Retention { context: context.clone(), ages: config.retention }.run());
         let (acceptor, committer) = Acceptor::new(context.clone(), work);
-        tasks.spawn(committer.run());
+        tasks.spawn_on(committer.run(), &on_loops);
         let limiter = Limiter::new(limits.rates, &context.clock);
         let shared = context.clone();
         let api = Api {
@@ -94,7 +120,7 @@ impl Daemon {
             streams: Streams::default(),
         };
         tasks.spawn(api::server::serve(listener, Arc::new(api)));
-        Ok(Self { address, credentials, context, store, tasks })
+        Ok(Self { address, credentials, context, store, tasks, _loops: loops })
     }
 
     /// Whether this is the id of a key that is of use here.

@@ -19,6 +19,7 @@ use std::sync::atomic::AtomicBool;
 use std::task::{self, Waker};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use tracing::error;
@@ -39,6 +40,8 @@ pub struct Engine {
     pub schedule: RetrySchedule,
     /// How long every attempt of a webhook may fail before it is disabled.
     pub disable_after: Duration,
+    /// Where attempts run: not in the way of the loops, which the database waits for.
+    pub attempts_on: Handle,
 }
 
 /// A report on its way to the store, with the slot that its delivery still holds.
@@ -79,7 +82,7 @@ impl Attempts {
         {
             return;
         }
-        self.tasks.spawn(attempt);
+        self.tasks.spawn_on(attempt, &self.engine.attempts_on);
     }
 }
 

@@ -18,7 +18,7 @@ use bluum_hooks_dispatcher::engine::Engine;
 use bluum_hooks_dispatcher::policy::retry::RetrySchedule;
 use bluum_hooks_dispatcher::replayer::Replayer;
 use bluum_hooks_dispatcher::retention::Retention;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -114,6 +114,7 @@ fn start(world: &World) -> Process {
         transport: world.receivers.clone(),
         schedule: RetrySchedule::default(),
         disable_after: world.disable_after,
+        attempts_on: Handle::current(),
     };
     let (acceptor, committer) = Acceptor::new(context.clone(), work);
     let tasks = vec![

@@ -80,7 +80,7 @@ pub(super) async fn write(
 ) -> Result<Written, StoreError> {
     insert_events(transaction, events, numbers.last_event, now).await?;
     crash_point::reach("accept.events_inserted");
-    let busy = busy_lines(transaction, events, registry).await?;
+    let busy = busy_lines(transaction, plan::lines(events, registry)).await?;
     let standing = Standing { registry, busy: &busy, sequences: numbers.sequences };
     let planned = plan::plan(events, &standing, slots, now);
     if !planned.is_empty() {
@@ -124,17 +124,21 @@ async fn insert_events(
     Ok(())
 }
 
-async fn busy_lines(
+/// Those of the given lines with a delivery under way.
+pub(super) async fn busy_lines(
     transaction: &mut SqliteConnection,
-    events: &[NewEvent],
-    registry: &Registry,
+    lines: impl IntoIterator<Item = (i64, &str)>,
 ) -> Result<HashSet<(i64, String)>, StoreError> {
-    let lines: HashSet<_> = plan::lines(events, registry).collect();
+    let lines: HashSet<_> = lines.into_iter().collect();
     if lines.is_empty() {
         return Ok(HashSet::new());
     }
-    let busy = sqlx::query_as(statement::BUSY_LINES).bind(row::batch(&lines)?);
-    Ok(busy.fetch_all(transaction).await?.into_iter().collect())
+    let lines: Vec<_> = lines.into_iter().collect();
+    let busy = sqlx::query_scalar(statement::BUSY_LINES).bind(row::batch(&lines)?);
+    let busy: String = busy.fetch_one(transaction).await?;
+    let busy: Vec<usize> = row::unbatch(&busy)?;
+    let busy = busy.into_iter().filter_map(|place| lines.get(place));
+    Ok(busy.map(|&(webhook, key)| (webhook, key.to_owned())).collect())
 }
 
 async fn insert_deliveries(

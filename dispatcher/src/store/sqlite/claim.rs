@@ -99,11 +99,11 @@ async fn due_of_webhook(
     registry: &Registry,
     now: Timestamp,
 ) -> Result<Vec<Claimed>, StoreError> {
-    let rows = sqlx::query(statement::DUE_OF_WEBHOOK)
+    let due: row::Claimables = sqlx::query_as(statement::DUE_OF_WEBHOOK)
         .bind(webhook)
         .bind(now.as_micros())
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(transaction)
+        .fetch_one(transaction)
         .await?;
-    Ok(row::all_claimable(&rows, registry))
+    row::all_claimable(&due, registry)
 }

@@ -19,10 +19,18 @@ pub(super) async fn record(
     now: Timestamp,
 ) -> Result<(Vec<Recorded>, Vec<Webhook>), StoreError> {
     let Writer { connection, last_event, last_delivery, sequences, .. } = writer;
+    let mut applied = distinct(reports);
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     crash_point::reach("record.begun");
-    let applied = set_progress(&mut transaction, reports).await?;
+    if !set_progress(&mut transaction, reports, &applied).await? {
+        // Seldom enough to begin again with those that still apply.
+        transaction.rollback().await?;
+        applied = applicable(connection, reports, &applied).await?;
+        transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        set_progress(&mut transaction, reports, &applied).await?;
+    }
     crash_point::reach("record.progress_set");
+    let applied: HashSet<usize> = applied.into_iter().collect();
     insert_attempts(&mut transaction, reports, &applied).await?;
     crash_point::reach("record.attempts_inserted");
     let finished = finished(reports, &applied);
@@ -62,27 +70,47 @@ async fn set_failing(
     Ok(())
 }
 
-/// Returns the places of the reports that found their delivery as their reporter knew it.
+/// The places of the reports, each about another claim: of two about one the first counts.
 ///
 /// A worker that woke up late may report in the same batch as the one that claimed after it, so a
-/// report is known by its claim and not by its delivery. Of two about one claim the first counts.
-async fn set_progress(
-    transaction: &mut SqliteConnection,
-    reports: &[Report],
-) -> Result<HashSet<usize>, StoreError> {
-    let mut places = HashMap::with_capacity(reports.len());
-    for (place, report) in reports.iter().enumerate() {
-        let claimed = &report.claimed;
-        places.entry((claimed.position, claimed.progress.claim)).or_insert(place);
-    }
+/// report is known by its claim and not by its delivery.
+fn distinct(reports: &[Report]) -> Vec<usize> {
+    let mut claims = HashSet::with_capacity(reports.len());
+    let places = reports.iter().enumerate().filter(|(_, Report { claimed, .. })| {
+        claims.insert((claimed.position, claimed.progress.claim))
+    });
+    places.map(|(place, _)| place).collect()
+}
+
+fn progress_rows(reports: &[Report], places: &[usize]) -> Result<String, StoreError> {
     let row = |&place: &usize| {
         let Report { claimed, after, .. } = &reports[place];
         row::progress_row(claimed.position, &claimed.progress, after)
     };
-    let rows: Vec<_> = places.values().map(row).collect();
-    let applied = sqlx::query_as(statement::SET_PROGRESS).bind(row::batch(&rows)?);
-    let applied: Vec<(i64, u32)> = applied.fetch_all(transaction).await?;
-    Ok(applied.iter().filter_map(|claim| places.get(claim).copied()).collect())
+    row::batch(&places.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Whether all of them found their delivery as their reporter knew it.
+async fn set_progress(
+    transaction: &mut SqliteConnection,
+    reports: &[Report],
+    places: &[usize],
+) -> Result<bool, StoreError> {
+    let set = sqlx::query(statement::SET_PROGRESS).bind(progress_rows(reports, places)?);
+    let set = set.execute(transaction).await?.rows_affected();
+    Ok(usize::try_from(set) == Ok(places.len()))
+}
+
+/// Those that would.
+async fn applicable(
+    connection: &mut SqliteConnection,
+    reports: &[Report],
+    places: &[usize],
+) -> Result<Vec<usize>, StoreError> {
+    let found = sqlx::query_scalar(statement::APPLICABLE).bind(progress_rows(reports, places)?);
+    let found: String = found.fetch_one(connection).await?;
+    let found: Vec<usize> = row::unbatch(&found)?;
+    Ok(found.into_iter().filter_map(|index| places.get(index).copied()).collect())
 }
 
 /// The reports that were written.
@@ -150,12 +178,12 @@ pub(super) async fn release(
         return Ok(handed_on);
     }
     let lines: Vec<_> = finished.keys().collect();
-    let rows = sqlx::query(statement::SUCCESSORS)
+    let successors: row::Claimables = sqlx::query_as(statement::SUCCESSORS)
         .bind(row::batch(&lines)?)
-        .fetch_all(&mut *transaction)
+        .fetch_one(&mut *transaction)
         .await?;
-    let mut changes = Vec::with_capacity(rows.len());
-    for mut next in row::all_claimable(&rows, registry) {
+    let mut changes = Vec::with_capacity(lines.len());
+    for mut next in row::all_claimable(&successors, registry)? {
         let line = (next.webhook.number, next.ordering_key.as_deref().unwrap_or_default());
         let predecessor = finished.get(&line).copied().flatten();
         let Ok(after) = turns::ready(next.progress, predecessor.is_some(), now) else { continue };

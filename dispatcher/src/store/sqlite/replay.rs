@@ -1,12 +1,13 @@
 //! Replay: finished deliveries owed again, one, or a batch of many and the cursor with it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use bluum_hooks_shared::id::{DeliveryId, ReplayId};
 use bluum_hooks_shared::time::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
 
+use super::accept::busy_lines;
 use super::row::{ProgressRow, Standing};
 use super::{SqliteStore, Writer, answers, registry, row, statement};
 use crate::crash_point;
@@ -185,21 +186,19 @@ async fn set(
 ) -> Result<usize, StoreError> {
     let found = unchanged(transaction, found).await?;
     crash_point::reach("replay.looked_again");
-    let line = |standing: &&Standing| Some((standing.webhook, standing.ordering_key.clone()?));
-    let lines: HashSet<_> = found.iter().filter_map(line).collect();
-    let busy = sqlx::query_as(statement::BUSY_LINES).bind(row::batch(&lines)?);
-    let busy: Vec<(i64, String)> = busy.fetch_all(&mut *transaction).await?;
-    let mut busy: HashSet<_> = busy.into_iter().collect();
+    let lines = found.iter().filter_map(|standing| standing.line());
+    let mut busy = busy_lines(&mut *transaction, lines).await?;
     let changes: Vec<ProgressRow> = found
         .iter()
         .filter_map(|standing| {
-            let behind = line(standing).is_some_and(|line| !busy.insert(line));
+            let line = standing.line().map(|(webhook, key)| (webhook, key.to_owned()));
+            let behind = line.is_some_and(|line| !busy.insert(line));
             let after = replayed(standing.progress, behind, now).ok()?;
             Some(standing.become_(&after))
         })
         .collect();
     let update = sqlx::query(statement::SET_PROGRESS).bind(row::batch(&changes)?);
-    Ok(update.fetch_all(transaction).await?.len())
+    Ok(usize::try_from(update.execute(transaction).await?.rows_affected()).unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use bluum_hooks_shared::id::{DeliveryId, EventId};
+use bluum_hooks_shared::id::DeliveryId;
 use bluum_hooks_shared::time::Timestamp;
 use bytes::Bytes;
+use serde_json::value::RawValue;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-
 use tracing::error;
 
 use crate::policy::state::{ParkReason, Progress, State};
@@ -21,7 +21,14 @@ where
     T: FromStr,
     T::Err: std::fmt::Display,
 {
-    let text: &str = row.try_get(column)?;
+    id_of(column, row.try_get(column)?)
+}
+
+fn id_of<T>(column: &str, text: &str) -> Result<T, StoreError>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
     text.parse().map_err(|error| StoreError::Corrupt(format!("{column} '{text}': {error}")))
 }
 
@@ -63,26 +70,37 @@ pub(super) fn standing(row: &SqliteRow) -> Result<Standing, StoreError> {
 
 /// The columns that `SET_PROGRESS` sets.
 pub(super) fn progress(row: &SqliteRow) -> Result<Progress, StoreError> {
-    let state: &str = row.try_get("state")?;
-    let due_at = optional_time(row, "due_at")?;
-    let finished_at = optional_time(row, "finished_at")?;
-    let reason: Option<&str> = row.try_get("reason")?;
-    let reason = reason.and_then(ParkReason::parse);
-    let state = match (state, due_at, finished_at, reason) {
-        ("queued", None, None, None) => State::Queued,
-        ("waiting", Some(due_at), None, None) => State::Waiting { due_at },
-        ("leased", Some(lease_until), None, None) => State::Leased { lease_until },
-        ("delivered", None, Some(finished_at), None) => State::Delivered { finished_at },
-        ("parked", None, Some(finished_at), Some(reason)) => State::Parked { finished_at, reason },
-        _ => return Err(StoreError::Corrupt(format!("a delivery in a state '{state}' like none"))),
-    };
     Ok(Progress {
-        state,
+        state: state(
+            row.try_get("state")?,
+            row.try_get("due_at")?,
+            row.try_get("finished_at")?,
+            row.try_get("reason")?,
+        )?,
         claim: row.try_get("claim")?,
         lost_claims: row.try_get("lost_claims")?,
         attempts: row.try_get("attempts")?,
         failures: row.try_get("failures")?,
     })
+}
+
+fn state(
+    state: &str,
+    due_at: Option<i64>,
+    finished_at: Option<i64>,
+    reason: Option<&str>,
+) -> Result<State, StoreError> {
+    let [due_at, finished_at] = [due_at, finished_at].map(|at| at.map(Timestamp::from_micros));
+    match (state, due_at, finished_at, reason.and_then(ParkReason::parse)) {
+        ("queued", None, None, None) => Ok(State::Queued),
+        ("waiting", Some(due_at), None, None) => Ok(State::Waiting { due_at }),
+        ("leased", Some(lease_until), None, None) => Ok(State::Leased { lease_until }),
+        ("delivered", None, Some(finished_at), None) => Ok(State::Delivered { finished_at }),
+        ("parked", None, Some(finished_at), Some(reason)) => {
+            Ok(State::Parked { finished_at, reason })
+        }
+        _ => Err(StoreError::Corrupt(format!("a delivery in a state '{state}' like none"))),
+    }
 }
 
 /// One change of state, for `SET_PROGRESS`.
@@ -101,6 +119,11 @@ pub(super) type ProgressRow = (
 );
 
 impl Standing {
+    /// Its webhook and its ordering key, if it has one.
+    pub(super) fn line(&self) -> Option<(i64, &str)> {
+        Some((self.webhook, self.ordering_key.as_deref()?))
+    }
+
     /// Its change to this.
     pub(super) fn become_(&self, after: &Progress) -> ProgressRow {
         progress_row(self.position, &self.progress, after)
@@ -123,38 +146,85 @@ pub(super) fn progress_row(position: i64, before: &Progress, after: &Progress) -
     )
 }
 
-fn webhook<'a>(row: &SqliteRow, registry: &'a Registry) -> Result<&'a Arc<Webhook>, StoreError> {
-    let number = row.try_get("webhook")?;
+fn webhook(number: i64, registry: &Registry) -> Result<&Arc<Webhook>, StoreError> {
     registry
         .webhook_numbered(number)
         .ok_or_else(|| StoreError::Corrupt(format!("a delivery to webhook {number}, unknown")))
 }
 
-/// A delivery with its event, as `DUE_OF_WEBHOOK` and `SUCCESSORS` select it; not claimed yet.
-/// Those of these rows that can be read. One that cannot is for a person to look at, and holds up
-/// no other.
-pub(super) fn all_claimable(rows: &[SqliteRow], registry: &Registry) -> Vec<Claimed> {
-    let read = rows.iter().map(|row| claimable(row, registry));
-    read.filter_map(|claimed| {
-        let told = |failure: &StoreError| {
-            error!(error = %Chain(failure), "a delivery cannot be read; see `bluum-hooks audit`");
-        };
-        claimed.inspect_err(told).ok()
-    })
-    .collect()
+/// Deliveries that are not claimed yet, with their events: what `DUE_OF_WEBHOOK` and `SUCCESSORS`
+/// select.
+pub(super) type Claimables = (Vec<u8>, String, Option<Vec<u8>>);
+
+/// The columns of one of them.
+type Claimable = (
+    i64,
+    String,
+    i64,
+    i64,
+    Option<String>,
+    String,
+    Option<i64>,
+    Option<i64>,
+    Option<String>,
+    u32,
+    u32,
+    u32,
+    u32,
+    String,
+);
+
+/// Those that can be read. One that cannot is for a person to look at, and holds up no other.
+pub(super) fn all_claimable(
+    (rows, lengths, bodies): &Claimables,
+    registry: &Registry,
+) -> Result<Vec<Claimed>, StoreError> {
+    let rows = String::from_utf8_lossy(rows);
+    let rows: Vec<&RawValue> = unbatch(&rows)?;
+    let lengths: Vec<usize> = unbatch(lengths)?;
+    let mut bodies = bodies.as_deref().unwrap_or_default();
+    let mut all = Vec::with_capacity(rows.len());
+    for (row, length) in rows.into_iter().zip(lengths) {
+        let (body, rest) = bodies.split_at(length.min(bodies.len()));
+        bodies = rest;
+        match claimable(row.get(), body, registry) {
+            Ok(claimed) => all.push(claimed),
+            Err(failure) => error!(
+                error = %Chain(&failure),
+                "a delivery cannot be read; see `bluum-hooks audit`"
+            ),
+        }
+    }
+    Ok(all)
 }
 
-fn claimable(row: &SqliteRow, registry: &Registry) -> Result<Claimed, StoreError> {
-    let body: Vec<u8> = row.try_get("body")?;
+fn claimable(row: &str, body: &[u8], registry: &Registry) -> Result<Claimed, StoreError> {
+    let (
+        position,
+        id,
+        number,
+        sequence,
+        ordering_key,
+        status,
+        due_at,
+        finished_at,
+        reason,
+        claim,
+        lost_claims,
+        attempts,
+        failures,
+        event,
+    ): Claimable = unbatch(row)?;
+    let state = state(&status, due_at, finished_at, reason.as_deref())?;
     Ok(Claimed {
-        position: row.try_get("position")?,
-        id: parsed(row, "id")?,
-        event: parsed::<EventId>(row, "event_id")?,
-        body: Bytes::from(body),
-        webhook: Arc::clone(webhook(row, registry)?),
-        sequence: row.try_get("sequence")?,
-        progress: progress(row)?,
-        ordering_key: row.try_get("ordering_key")?,
+        position,
+        id: id_of("id", &id)?,
+        event: id_of("event_id", &event)?,
+        body: Bytes::copy_from_slice(body),
+        webhook: Arc::clone(webhook(number, registry)?),
+        sequence,
+        progress: Progress { state, claim, lost_claims, attempts, failures },
+        ordering_key,
     })
 }
 
@@ -167,7 +237,7 @@ pub(super) fn stored_delivery(
         event: parsed(row, "event_id")?,
         event_name: row.try_get("name")?,
         tenant: parsed(row, "tenant_id")?,
-        webhook: webhook(row, registry)?.settings.id,
+        webhook: webhook(row.try_get("webhook")?, registry)?.settings.id,
         livemode: row.try_get("livemode")?,
         sequence: row.try_get("sequence")?,
         ordering_key: row.try_get("ordering_key")?,
@@ -180,4 +250,9 @@ pub(super) fn stored_delivery(
 /// A batch of rows as the one JSON parameter of a bulk statement.
 pub(super) fn batch(rows: &impl serde::Serialize) -> Result<String, StoreError> {
     serde_json::to_string(rows).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// What a statement gathered into JSON.
+pub(super) fn unbatch<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt(error.to_string()))
 }

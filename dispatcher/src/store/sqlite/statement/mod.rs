@@ -1,7 +1,7 @@
 //! Every SQL statement of the SQLite store, by name.
 //!
 //! Statements on the hot path work on a whole batch: the rows come as one JSON array of arrays
-//! through `json_each`, so their number does not change the text and each is prepared once. Bodies
+//! through `jsonb_each`, so their number does not change the text and each is prepared once. Bodies
 //! come beside it as one blob, cut by offset and length, so that no body is ever escaped.
 
 /// The columns of a delivery that `row::progress` and its callers read.
@@ -19,10 +19,25 @@ SELECT
     };
 }
 
-/// A delivery to be claimed, for `row::claimable`.
-macro_rules! delivery_with_body {
-    () => {
-        delivery!("event.body")
+/// Deliveries to be claimed, for `row::all_claimable`. All come in one row, because rows are handed
+/// from thread to thread one by one: their columns, how long their bodies are, and the bodies, one
+/// behind the other.
+macro_rules! claimable {
+    ($from:literal) => {
+        concat!(
+            "
+SELECT
+    json_group_array(json_array(
+        position, id, webhook, sequence, ordering_key, state, due_at, finished_at, reason, claim,
+        lost_claims, attempts, failures, event_id
+    )),
+    json_group_array(length(body)),
+    CAST(group_concat(body, '') AS BLOB)
+FROM (",
+            delivery!("event.body"),
+            $from,
+            ") AS claimable"
+        )
     };
 }
 
@@ -99,7 +114,7 @@ macro_rules! delivered_to_replay {
 /// Of the events given, the deliveries that are old enough to be deleted.
 macro_rules! old_deliveries {
     () => {
-        "event IN (SELECT row.value FROM json_each(?1) AS row) AND finished_at IS NOT NULL
+        "event IN (SELECT row.value FROM jsonb_each(?1) AS row) AND finished_at IS NOT NULL
     AND finished_at < iif(state = 'parked', ?3, ?2)"
     };
 }
@@ -136,6 +151,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("MISSED", MISSED),
     ("GAP", GAP),
     ("SET_PROGRESS", SET_PROGRESS),
+    ("APPLICABLE", APPLICABLE),
     ("SET_FAILING", SET_FAILING),
     ("INSERT_ATTEMPTS", INSERT_ATTEMPTS),
     ("SUCCESSORS", SUCCESSORS),

@@ -2,10 +2,10 @@
 
 // Accepting
 
-/// Of the given (webhook, key) pairs, those with a delivery under way.
+/// Of the given (webhook, key) pairs, those with a delivery under way, by their places.
 pub(crate) const BUSY_LINES: &str = "
-SELECT line.value ->> 0, line.value ->> 1
-FROM json_each(?1) AS line
+SELECT json_group_array(line.key)
+FROM jsonb_each(?1) AS line
 WHERE EXISTS (
     SELECT 1 FROM deliveries
     WHERE webhook = line.value ->> 0 AND ordering_key = line.value ->> 1 AND due_at IS NOT NULL
@@ -16,7 +16,7 @@ INSERT INTO events (position, id, tenant_id, livemode, name, idempotency_key, cr
 SELECT
     row.value ->> 0, row.value ->> 1, row.value ->> 2, row.value ->> 3, row.value ->> 4,
     row.value ->> 5, ?3, substr(?2, row.value ->> 6, row.value ->> 7)
-FROM json_each(?1) AS row";
+FROM jsonb_each(?1) AS row";
 
 pub(crate) const INSERT_DELIVERIES: &str = "
 INSERT INTO deliveries (
@@ -27,11 +27,11 @@ SELECT
     row.value ->> 0, row.value ->> 1, row.value ->> 2, row.value ->> 3, row.value ->> 4,
     row.value ->> 5, row.value ->> 6, row.value ->> 7, row.value ->> 8, row.value ->> 9,
     row.value ->> 10, 0, 0, 0, ?2
-FROM json_each(?1) AS row";
+FROM jsonb_each(?1) AS row";
 
 pub(crate) const ADVANCE_SEQUENCES: &str = "
 UPDATE webhooks SET last_sequence = row.value ->> 1
-FROM json_each(?1) AS row
+FROM jsonb_each(?1) AS row
 WHERE webhooks.number = row.value ->> 0";
 
 pub(crate) const PUBLISHED_WITH: &str = "
@@ -63,8 +63,7 @@ SELECT
     )
 FROM lanes WHERE lanes.webhook IS NOT NULL";
 
-pub(crate) const DUE_OF_WEBHOOK: &str = concat!(
-    delivery_with_body!(),
+pub(crate) const DUE_OF_WEBHOOK: &str = claimable!(
     "
 FROM deliveries AS delivery
 JOIN events AS event ON event.position = delivery.event
@@ -147,11 +146,17 @@ UPDATE deliveries SET
     state = row.value ->> 3, due_at = row.value ->> 4, finished_at = row.value ->> 5,
     reason = row.value ->> 6, claim = row.value ->> 7, lost_claims = row.value ->> 8,
     attempts = row.value ->> 9, failures = row.value ->> 10
-FROM json_each(?1) AS row
+FROM jsonb_each(?1) AS row
 WHERE deliveries.position = row.value ->> 0
     AND deliveries.claim = row.value ->> 1
-    AND deliveries.state = row.value ->> 2
-RETURNING deliveries.position, deliveries.claim";
+    AND deliveries.state = row.value ->> 2";
+
+/// The places of the changes that `SET_PROGRESS` would make.
+pub(crate) const APPLICABLE: &str = "
+SELECT json_group_array(row.key)
+FROM jsonb_each(?1) AS row
+JOIN deliveries ON deliveries.position = row.value ->> 0
+WHERE deliveries.claim = row.value ->> 1 AND deliveries.state = row.value ->> 2";
 
 // Recording
 
@@ -162,18 +167,17 @@ INSERT INTO attempts (
 SELECT
     row.value ->> 0, row.value ->> 1, row.value ->> 2, row.value ->> 3, row.value ->> 4,
     row.value ->> 5, row.value ->> 6, row.value ->> 7, row.value ->> 8
-FROM json_each(?1) AS row";
+FROM jsonb_each(?1) AS row";
 
 pub(crate) const SET_FAILING: &str = "
 UPDATE webhooks SET failing_since = row.value ->> 1
-FROM json_each(?1) AS row
+FROM jsonb_each(?1) AS row
 WHERE webhooks.number = row.value ->> 0";
 
 /// The first queued delivery behind each of the given (webhook, key) pairs.
-pub(crate) const SUCCESSORS: &str = concat!(
-    delivery_with_body!(),
+pub(crate) const SUCCESSORS: &str = claimable!(
     "
-FROM json_each(?1) AS line
+FROM jsonb_each(?1) AS line
 JOIN deliveries AS delivery ON delivery.position = (
     SELECT position FROM deliveries
     WHERE webhook = line.value ->> 0 AND ordering_key = line.value ->> 1 AND state = 'queued'
@@ -194,12 +198,12 @@ WHERE due_at > ?1 AND state = 'leased'";
 pub(crate) const STANDINGS: &str = concat!(
     standing!(),
     "
-FROM json_each(?1) AS row
+FROM jsonb_each(?1) AS row
 JOIN deliveries AS delivery ON delivery.position = row.value"
 );
 
 pub(crate) const FORGET_REPLAYS: &str = "
-DELETE FROM replays WHERE id IN (SELECT row.value FROM json_each(?1) AS row)";
+DELETE FROM replays WHERE id IN (SELECT row.value FROM jsonb_each(?1) AS row)";
 
 pub(crate) const REPLAYS: &str = "
 SELECT
@@ -258,12 +262,12 @@ pub(crate) const FORGET_DELIVERIES: &str =
 /// Those of which nothing is owed, and nothing kept.
 pub(crate) const FORGET_EVENTS: &str = "
 DELETE FROM events
-WHERE position IN (SELECT row.value FROM json_each(?1) AS row)
+WHERE position IN (SELECT row.value FROM jsonb_each(?1) AS row)
     AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.position)";
 
 pub(crate) const COUNT_FORGOTTEN: &str = "
 UPDATE webhooks SET forgotten = forgotten + (row.value ->> 1)
-FROM json_each(?1) AS row
+FROM jsonb_each(?1) AS row
 WHERE webhooks.number = row.value ->> 0";
 
 // The outbox
@@ -288,7 +292,7 @@ INSERT OR REPLACE INTO outbox_rejected (
 SELECT
     outbox.position, outbox.tenant_id, outbox.livemode, outbox.event, outbox.data,
     outbox.investor_id, outbox.ordering_key, outbox.idempotency_key, row.value ->> 1, ?2
-FROM json_each(?1) AS row
+FROM jsonb_each(?1) AS row
 JOIN outbox ON outbox.position = row.value ->> 0";
 
 pub(crate) const OUTBOX_DELETE: &str = "DELETE FROM outbox WHERE position <= ?1";

@@ -10,7 +10,7 @@ INSERT INTO answers (
 SELECT
     row.value ->> 0, row.value ->> 1, row.value ->> 2, row.value ->> 3,
     substr(?2, row.value ->> 4, row.value ->> 5), row.value ->> 6, ?4
-FROM json_each(?1) AS row
+FROM jsonb_each(?1) AS row
 WHERE true
 ON CONFLICT (key_id, idempotency_key) DO UPDATE SET
     request_sha256 = excluded.request_sha256, status = excluded.status, body = excluded.body,
