@@ -62,6 +62,17 @@ pub struct Slot {
     shared: Arc<Shared>,
 }
 
+/// What may have the slot of a delivery that is finished, or tried again later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandOn {
+    /// Nothing: the slot goes back.
+    Nothing,
+    /// The next in its line, if it is finished.
+    Successor,
+    /// What the webhook has been owed for longest: its line is not the only one that waits.
+    Due,
+}
+
 impl Slots {
     /// `bell` rings when a slot comes free that a backlog waits for.
     pub fn new(total: usize, bell: Bell) -> Self {
@@ -128,13 +139,16 @@ impl Slots {
         self.shared.lock().of_webhook.entry(webhook).or_default().backlog = backlog;
     }
 
-    /// Whether the next in line may have the slot of a delivery to this webhook. Not while others
-    /// wait for it, of its own or, where slots are scarce, of anybody; nor if it has too many.
-    pub fn may_hand_on(&self, webhook: i64, max_in_flight: usize) -> bool {
+    /// What may have the slot of a delivery to this webhook. Nothing of its own while slots are
+    /// scarce and others wait for one, nor if it has too many.
+    pub fn hand_on(&self, webhook: i64, max_in_flight: usize) -> HandOn {
         let taken = self.shared.lock();
-        let Some(lane) = taken.of_webhook.get(&webhook) else { return true };
-        let awaited = lane.backlog || taken.scarce.is_some();
-        !awaited && lane.taken <= taken.width(webhook, lane, max_in_flight)
+        match taken.of_webhook.get(&webhook) {
+            Some(_) if taken.scarce.is_some() => HandOn::Nothing,
+            Some(lane) if lane.taken > taken.width(webhook, lane, max_in_flight) => HandOn::Nothing,
+            Some(Lane { backlog: true, .. }) => HandOn::Due,
+            _ => HandOn::Successor,
+        }
     }
 
     /// Learns from an attempt that began then and ended now.
@@ -307,7 +321,7 @@ mod tests {
         assert_eq!(slots.end_pauses(end), None);
         let probe = slots.take(1, 4, 8);
         assert_eq!(probe.len(), 1);
-        assert!(!slots.may_hand_on(1, 4) || slots.take(1, 4, 8).is_empty());
+        assert!(slots.hand_on(1, 4) != HandOn::Successor || slots.take(1, 4, 8).is_empty());
         slots.learn(1, 4, Sign::Answer, end, end);
         assert_eq!(slots.take(1, 4, 8).len(), 1, "two at once now");
         slots.unlearn(1);

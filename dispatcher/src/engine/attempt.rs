@@ -219,7 +219,7 @@ fn decide(engine: &Engine, claimed: Claimed, input: Input, attempt: Option<NewAt
         Progress { state: State::Waiting { due_at: now }, ..claimed.progress }
     });
     observe(&claimed, &after, attempt.as_ref());
-    let hand_on = engine.hands_on(&claimed.webhook);
+    let hand_on = engine.hand_on(&claimed.webhook);
     let notice = notice::parked(&claimed, &after, now, &*engine.context.random);
     Report { claimed, after, attempt, notice, hand_on }
 }

@@ -27,7 +27,7 @@ use tracing::error;
 use crate::context::Context;
 use crate::crash_point;
 use crate::policy::retry::RetrySchedule;
-use crate::slots::Slot;
+use crate::slots::{HandOn, Slot};
 use crate::store::{Report, Webhook, Work};
 use crate::transport::Transport;
 
@@ -131,10 +131,12 @@ impl Engine {
         }
     }
 
-    /// Whether the next in line may have the slot of a delivery to this webhook. Not when stopping.
-    fn hands_on(&self, webhook: &Webhook) -> bool {
-        self.context.slots.may_hand_on(webhook.number, webhook.max_in_flight())
-            && !self.context.shutdown.is_intake_stopped()
+    /// What may have the slot of a delivery to this webhook. Nothing, when stopping.
+    fn hand_on(&self, webhook: &Webhook) -> HandOn {
+        if self.context.shutdown.is_intake_stopped() {
+            return HandOn::Nothing;
+        }
+        self.context.slots.hand_on(webhook.number, webhook.max_in_flight())
     }
 }
 

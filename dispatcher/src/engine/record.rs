@@ -19,7 +19,7 @@ use crate::crash_point;
 use crate::metrics::Commit;
 use crate::notice;
 use crate::policy::state::{Input, ParkReason, State, step};
-use crate::slots::Slot;
+use crate::slots::{HandOn, Slot};
 use crate::store::{Change, Claimed, Edit, Recorded, Report, StoreError, Webhook, Work};
 use crate::telemetry::Chain;
 
@@ -57,10 +57,7 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
         if caught_up || inbox.is_empty() {
             attempts.unrecorded.store(false, Ordering::Release);
         }
-        // The claimer may be asleep until later than what is due now: a retry, a notice, or the
-        // next in line, if it was not given this one's slot.
-        let delivered = |report: &Report| report.after.state.status() == DeliveryStatus::Delivered;
-        if !reports.iter().all(|report| delivered(report) && report.hand_on) {
+        if !reports.iter().zip(&recorded).all(|(report, recorded)| is_all(report, recorded)) {
             engine.context.bell.ring();
         }
         if reports.iter().any(|report| report.notice.is_some()) {
@@ -84,6 +81,17 @@ pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiv
             }
         }
     }
+}
+
+/// Whether nothing is due now that the claimer does not know of, who may be asleep until later: a
+/// retry, a notice, or what was not given this one's slot.
+fn is_all(report: &Report, recorded: &Option<Recorded>) -> bool {
+    let went_on = match report.hand_on {
+        HandOn::Nothing => false,
+        HandOn::Successor => true,
+        HandOn::Due => matches!(recorded, Some(Recorded::Applied { successor: Some(_) })),
+    };
+    went_on && report.after.state.status() == DeliveryStatus::Delivered
 }
 
 /// What nobody but the database knows until now.
@@ -160,7 +168,10 @@ fn give_back(engine: &Engine, claimed: Claimed, slot: Slot) -> Outcome {
     let now = engine.context.clock.now();
     let given_back = step(claimed.progress, Input::GivenBack, now, &engine.schedule, 0.0);
     let after = given_back.unwrap_or(claimed.progress);
-    Outcome { report: Report { claimed, after, attempt: None, notice: None, hand_on: false }, slot }
+    Outcome {
+        report: Report { claimed, after, attempt: None, notice: None, hand_on: HandOn::Nothing },
+        slot,
+    }
 }
 
 /// Disables the webhooks whose receiver answered 410, and those that have failed for too long. If

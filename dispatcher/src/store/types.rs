@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::Webhook;
 use crate::policy::state::Progress;
-use crate::slots::Slot;
+use crate::slots::{HandOn, Slot};
 
 /// An event about to be accepted. Checked: the store asks no more questions.
 #[derive(Debug, Clone)]
@@ -115,8 +115,8 @@ pub struct Report {
     pub attempt: Option<NewAttempt>,
     /// What to publish about it, in the same commit.
     pub notice: Option<NewEvent>,
-    /// Whether the successor is to be claimed in the same commit, for the slot this one holds.
-    pub hand_on: bool,
+    /// What is to be claimed in the same commit, for the slot this one holds.
+    pub hand_on: HandOn,
 }
 
 /// One request, about to be recorded.

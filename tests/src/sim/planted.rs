@@ -65,7 +65,7 @@ pub const BUGS: [Bug; 17] = [
     Bug {
         name: "forget the successor",
         file: "dispatcher/src/store/memory/record.rs",
-        sound: "freed.and_then(|line| release(books, &line, *hand_on, now))",
+        sound: "freed.and_then(|line| release(books, &line, *hand_on == HandOn::Successor, now))",
         broken: "None",
     },
     Bug {
@@ -101,8 +101,8 @@ pub const BUGS: [Bug; 17] = [
     Bug {
         name: "do not look for the next without a slot",
         file: "dispatcher/src/engine/record.rs",
-        sound: "delivered(report) && report.hand_on",
-        broken: "delivered(report)",
+        sound: "went_on && report.after.state.status() == DeliveryStatus::Delivered",
+        broken: "report.after.state.status() == DeliveryStatus::Delivered",
     },
     Bug {
         name: "never look again",

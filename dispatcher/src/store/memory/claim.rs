@@ -10,7 +10,7 @@ use super::park::held;
 use super::record;
 use crate::policy::state::{Progress, State};
 use crate::slots::Slots;
-use crate::store::{Due, Registry, Work, turns};
+use crate::store::{Claimed, Due, Registry, Work, turns};
 
 pub(super) fn claim_due(
     books: &mut Books,
@@ -30,24 +30,60 @@ pub(super) fn claim_due(
     for (webhook, free) in lanes {
         let due = due.remove(&webhook).unwrap_or_default();
         slots.set_backlog(webhook, due.len() >= free.len());
-        for (position, slot) in due.into_iter().zip(free) {
-            let Some(delivery) = books.deliveries.get(&position) else { continue };
-            let line = delivery.line();
-            let Ok(after) = turns::claimed(delivery.stored.progress, now) else { continue };
-            books.set_progress(position, after);
-            if matches!(after.state, State::Leased { .. }) {
-                work.extend(books.claimed(position).map(|claimed| Work { claimed, slot }));
-            } else {
-                given_up.extend(line);
-            }
-        }
+        let claimed = claim(books, due, free, &mut given_up, now);
+        work.extend(claimed.into_iter().map(|(claimed, slot)| Work { claimed, slot }));
     }
-    for line in &given_up {
-        record::release(books, line, false, now);
-    }
+    release(books, &given_up, now);
     let again = parked || !given_up.is_empty();
     let next_due = if again { Some(now) } else { next_due(books, now) };
     Due { work, next_due }
+}
+
+/// Claims what is due to webhooks that have more due than their slots, for the places they are
+/// offered.
+pub(super) fn claim_lanes<T>(
+    books: &mut Books,
+    lanes: BTreeMap<i64, Vec<T>>,
+    now: Timestamp,
+) -> Vec<(Claimed, T)> {
+    let registry = Arc::clone(&books.registry);
+    let mut due = due_by_webhook(books, &registry, now);
+    let (mut claimed, mut given_up) = (Vec::new(), Vec::new());
+    for (webhook, places) in lanes {
+        let due = due.remove(&webhook).unwrap_or_default();
+        claimed.extend(claim(books, due, places, &mut given_up, now));
+    }
+    release(books, &given_up, now);
+    claimed
+}
+
+/// Claims the first of these that are due, each for one of the places.
+fn claim<T>(
+    books: &mut Books,
+    due: Vec<i64>,
+    places: Vec<T>,
+    given_up: &mut Vec<(i64, String)>,
+    now: Timestamp,
+) -> Vec<(Claimed, T)> {
+    let mut claims = Vec::new();
+    for (position, place) in due.into_iter().zip(places) {
+        let Some(delivery) = books.deliveries.get(&position) else { continue };
+        let line = delivery.line();
+        let Ok(after) = turns::claimed(delivery.stored.progress, now) else { continue };
+        books.set_progress(position, after);
+        if matches!(after.state, State::Leased { .. }) {
+            claims.extend(books.claimed(position).map(|claimed| (claimed, place)));
+        } else {
+            given_up.extend(line);
+        }
+    }
+    claims
+}
+
+fn release(books: &mut Books, lines: &[(i64, String)], now: Timestamp) {
+    for line in lines {
+        record::release(books, line, false, now);
+    }
 }
 
 /// Parks what one stopped webhook is owed, all but what is under way; returns whether there was

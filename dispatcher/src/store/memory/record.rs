@@ -1,13 +1,14 @@
 //! Record: what came of an attempt, and who is next in line.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bluum_hooks_shared::time::Timestamp;
 
-use super::accept;
 use super::books::Books;
+use super::{accept, claim};
 use crate::policy::state::State;
-use crate::slots::Slots;
+use crate::slots::{HandOn, Slots};
 use crate::store::{Claimed, Recorded, Report, StoreError, StoredAttempt, failing, turns};
 
 pub(super) fn record_all(
@@ -15,8 +16,17 @@ pub(super) fn record_all(
     reports: &[Report],
     now: Timestamp,
 ) -> Result<Vec<Recorded>, StoreError> {
-    let recorded: Vec<_> =
+    let mut recorded: Vec<_> =
         reports.iter().map(|report| record(books, report, now)).collect::<Result<_, _>>()?;
+    let mut lanes: BTreeMap<i64, Vec<&mut Option<Claimed>>> = BTreeMap::new();
+    for (report, recorded) in reports.iter().zip(&mut recorded) {
+        if let (HandOn::Due, Recorded::Applied { successor }) = (report.hand_on, recorded) {
+            lanes.entry(report.claimed.webhook.number).or_default().push(successor);
+        }
+    }
+    for (claimed, successor) in claim::claim_lanes(books, lanes, now) {
+        *successor = Some(claimed);
+    }
     let places = reports.iter().zip(&recorded);
     let applied = places.filter(|(_, recorded)| matches!(recorded, Recorded::Applied { .. }));
     let changed = failing::changed(applied.map(|(report, _)| report), &books.registry);
@@ -44,7 +54,8 @@ fn record(books: &mut Books, report: &Report, now: Timestamp) -> Result<Recorded
     }
     let line = claimed.ordering_key.clone().map(|key| (claimed.webhook.number, key));
     let freed = line.filter(|_| after.state.finished_at().is_some());
-    let successor = freed.and_then(|line| release(books, &line, *hand_on, now));
+    let successor =
+        freed.and_then(|line| release(books, &line, *hand_on == HandOn::Successor, now));
     if let Some(notice) = notice.clone() {
         accept::accept(books, &[notice], &[], &Slots::none(), now)?;
     }

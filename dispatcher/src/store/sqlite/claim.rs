@@ -49,47 +49,66 @@ async fn claim(
 ) -> Result<Due, StoreError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     crash_point::reach("claim.begun");
-    let due = claim_lanes(&mut transaction, lanes, slots, registry, now).await?;
+    let offered: Vec<_> = lanes.iter().map(|(webhook, free)| (*webhook, free.len())).collect();
+    let Claims { claimed, found, gave_up } =
+        claim_lanes(&mut transaction, lanes, registry, now).await?;
+    for ((webhook, offered), found) in offered.into_iter().zip(found) {
+        slots.set_backlog(webhook, found == offered);
+    }
     transaction.commit().await?;
     crash_point::reach("claim.committed");
-    Ok(due)
+    let work: Vec<_> = claimed.into_iter().map(|(claimed, slot)| Work { claimed, slot }).collect();
+    let lease_ends = (!work.is_empty()).then(|| now.plus(LEASE));
+    Ok(Due { work, next_due: if gave_up { Some(now) } else { lease_ends } })
 }
 
-async fn claim_lanes(
+/// What was claimed, each for one of the places offered.
+pub(super) struct Claims<T> {
+    pub(super) claimed: Vec<(Claimed, T)>,
+    /// How many were due in each lane, as far as it was looked.
+    found: Vec<usize>,
+    /// Whether some were parked, having been claimed and lost too often.
+    gave_up: bool,
+}
+
+/// Claims what is due to these webhooks, as far as there are places for it.
+pub(super) async fn claim_lanes<T>(
     transaction: &mut SqliteConnection,
-    lanes: Vec<(i64, Vec<Slot>)>,
-    slots: &Slots,
+    lanes: Vec<(i64, Vec<T>)>,
     registry: &Registry,
     now: Timestamp,
-) -> Result<Due, StoreError> {
-    let mut work = Vec::new();
+) -> Result<Claims<T>, StoreError> {
+    let mut claims = Claims { claimed: Vec::new(), found: Vec::new(), gave_up: false };
     let mut changes = Vec::new();
     let mut given_up = Vec::new();
-    for (webhook, free) in lanes {
-        let due = due_of_webhook(&mut *transaction, webhook, free.len(), registry, now).await?;
-        slots.set_backlog(webhook, due.len() == free.len());
-        for (mut claimed, slot) in due.into_iter().zip(free) {
+    for (webhook, places) in lanes {
+        let due = due_of_webhook(&mut *transaction, webhook, places.len(), registry, now).await?;
+        claims.found.push(due.len());
+        for (mut claimed, place) in due.into_iter().zip(places) {
             let before = claimed.progress;
             let Ok(after) = turns::claimed(before, now) else { continue };
             changes.push(row::progress_row(claimed.position, &before, &after));
             if matches!(after.state, State::Leased { .. }) {
                 claimed.progress = after;
-                work.push(Work { claimed, slot });
+                claims.claimed.push((claimed, place));
             } else if let Some(key) = claimed.ordering_key {
                 given_up.push((webhook, key));
             }
         }
     }
     crash_point::reach("claim.selected");
+    if changes.is_empty() {
+        return Ok(claims);
+    }
     sqlx::query(statement::SET_PROGRESS)
         .bind(row::batch(&changes)?)
         .execute(&mut *transaction)
         .await?;
     crash_point::reach("claim.updated");
+    claims.gave_up = !given_up.is_empty();
     let lines = given_up.iter().map(|(webhook, key)| ((*webhook, key.as_str()), None)).collect();
     record::release(transaction, &lines, registry, now).await?;
-    let lease_ends = (!work.is_empty()).then(|| now.plus(LEASE));
-    Ok(Due { work, next_due: if given_up.is_empty() { lease_ends } else { Some(now) } })
+    Ok(claims)
 }
 
 async fn due_of_webhook(

@@ -1,14 +1,16 @@
 //! Record: what came of attempts, and who is next in line, in one commit.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bluum_hooks_shared::time::Timestamp;
 use sqlx::{Connection, SqliteConnection};
 
 use super::accept::Numbers;
 use super::change::publish;
-use super::{Writer, row, statement};
+use super::claim::claim_lanes;
+use super::{Writer, park, row, statement};
 use crate::crash_point;
+use crate::slots::HandOn;
 use crate::store::{Claimed, Recorded, Registry, Report, StoreError, Webhook, failing, turns};
 
 /// The second of what is returned are the webhooks as they have become.
@@ -43,6 +45,11 @@ pub(super) async fn record(
     let numbers = Numbers { last_event: *last_event, last_delivery: *last_delivery, sequences };
     let published = publish(&mut transaction, &notices, registry, &numbers, now).await?;
     crash_point::reach("record.notices_published");
+    let lanes = offered(written(reports, &applied), registry);
+    if !lanes.is_empty() {
+        let claims = claim_lanes(&mut transaction, lanes, registry, now).await?;
+        successors.extend(claims.claimed.into_iter().map(|(next, position)| (position, next)));
+    }
     transaction.commit().await?;
     crash_point::reach("record.committed");
     if let Some(published) = published {
@@ -160,9 +167,23 @@ fn finished<'a>(reports: &'a [Report], applied: &HashSet<usize>) -> Finished<'a>
         .filter_map(|report| {
             let claimed = &report.claimed;
             let key = claimed.ordering_key.as_deref()?;
-            Some(((claimed.webhook.number, key), report.hand_on.then_some(claimed.position)))
+            let hand_on = report.hand_on == HandOn::Successor;
+            Some(((claimed.webhook.number, key), hand_on.then_some(claimed.position)))
         })
         .collect()
+}
+
+/// The webhooks that have more due than their slots, each with the positions of those whose slots
+/// it is offered.
+fn offered<'a>(
+    written: impl Iterator<Item = &'a Report>,
+    registry: &Registry,
+) -> Vec<(i64, Vec<i64>)> {
+    let mut lanes: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    for report in written.filter(|report| report.hand_on == HandOn::Due) {
+        lanes.entry(report.claimed.webhook.number).or_default().push(report.claimed.position);
+    }
+    lanes.into_iter().filter(|(webhook, _)| park::stopped(registry, *webhook).is_none()).collect()
 }
 
 /// Makes the first queued delivery of each line ready, and claims it where a slot is handed on.

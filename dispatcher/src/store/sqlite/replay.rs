@@ -213,6 +213,7 @@ mod tests {
     use crate::policy::retry::RetrySchedule;
     use crate::policy::state::{Input, step};
     use crate::random::SystemRandom;
+    use crate::slots::HandOn;
     use crate::slots::Slots;
     use crate::store::{Audience, Change, NewEvent, Report, Tenant, WebhookDraft, Work};
     use crate::vault::KeySource;
@@ -241,7 +242,8 @@ mod tests {
     async fn deliver(store: &SqliteStore, Work { claimed, slot: _slot }: Work) {
         let input = Input::Attempted(Verdict::Delivered);
         let after = step(claimed.progress, input, NOW, &RetrySchedule::default(), 0.0).unwrap();
-        let report = Report { claimed, after, attempt: None, notice: None, hand_on: false };
+        let report =
+            Report { claimed, after, attempt: None, notice: None, hand_on: HandOn::Nothing };
         store.record(&[report], NOW).await.unwrap();
     }
 
