@@ -14,6 +14,8 @@ use super::show::words::harmless;
 
 /// The type's column grows up to this width.
 const WIDEST_TYPE: usize = 32;
+/// And in lines that scroll by up to this: then the event's id still fits into 80 columns.
+const WIDEST_IN_LINES: usize = 20;
 /// Of an answer that tells of a failure, so much is told.
 const LONGEST_CAUSE: usize = 120;
 /// What stands before such an answer, below the time.
@@ -69,6 +71,11 @@ impl Columns {
     pub(super) fn new(targets: bool, timeout: Option<Duration>, zone: TimeZone) -> Self {
         let slow_ms = timeout.and_then(|timeout| u64::try_from(timeout.as_millis() / 2).ok());
         Self { event_type: 0, targets, slow_ms: slow_ms.unwrap_or(u64::MAX), zone }
+    }
+
+    /// Those of lines that scroll by.
+    pub(super) fn of_lines(&self) -> Self {
+        Self { event_type: self.event_type.min(WIDEST_IN_LINES), ..self.clone() }
     }
 
     /// Makes room for this type.
@@ -189,7 +196,7 @@ impl Lines {
     /// One line, and a second with what a failure answered.
     pub(super) fn draw(&mut self, row: &Row<'_>) -> String {
         self.columns.widen(row.event_type);
-        let mut text = ansi(&row.line(&self.columns), self.colour);
+        let mut text = ansi(&row.line(&self.columns.of_lines()), self.colour);
         if let Some(answer) = row.answer_line() {
             text.push('\n');
             text.push_str(&ansi(&answer, self.colour));

@@ -155,7 +155,7 @@ impl Screen {
         }
         self.columns.widen(&delivery.event_type);
         if self.history.finish(record) {
-            let lines = line::lines(record, &self.columns);
+            let lines = line::lines(record, &self.columns.of_lines());
             self.scroll(lines);
         }
     }
