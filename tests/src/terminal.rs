@@ -93,6 +93,22 @@ impl Listen {
         Self { command, folder: tempfile::tempdir().unwrap() }
     }
 
+    /// On a terminal of 24 rows and 100 columns, but for what is redirected. What the terminal gets
+    /// is on stdout.
+    pub fn on_a_terminal(mut self, redirection: &str) -> Self {
+        const PYTHON: &str = "import os, pty, sys; status = pty.spawn(sys.argv[1:]); \
+                              sys.exit(os.waitstatus_to_exitcode(status))";
+        let shell = format!("stty rows 24 cols 100; exec \"$0\" \"$@\" {redirection}");
+        let mut command = Command::new("python3");
+        command.args(["-c", PYTHON, "sh", "-c", &shell]).arg(self.command.get_program());
+        command.args(self.command.get_args());
+        let variables = self.command.get_envs();
+        command.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+        command.env("NO_COLOR", "1").env("TERM", "xterm-256color");
+        self.command = command;
+        self
+    }
+
     /// Starts it, without waiting for anything.
     pub fn start(mut self) -> Listening {
         let file = |name| File::create(self.folder.path().join(name)).unwrap();

@@ -86,23 +86,14 @@ async fn exit_0_when_nobody_reads_stdout() {
 /// Of input, output and errors, one is no terminal. Only the errors are beside the screen.
 #[tokio::test]
 async fn without_a_whole_terminal_there_are_plain_lines() {
-    const PYTHON: &str = "import os, pty, sys; status = pty.spawn(sys.argv[1:]); \
-                          sys.exit(os.waitstatus_to_exitcode(status))";
     let daemon = daemon();
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file");
     for (redirected, plain) in [("<", true), (">", true), ("2>", false)] {
         std::fs::write(&file, "").expect("a file");
         let developer = Developer::join(&daemon).await;
-        let mut listen = developer.listen(&["--exit-after", "1"]);
-        let shell = format!("exec \"$0\" \"$@\" {redirected} {}", file.display());
-        let mut command = std::process::Command::new("python3");
-        command.args(["-c", PYTHON, "sh", "-c", &shell]).arg(listen.command.get_program());
-        command.args(listen.command.get_args());
-        let variables = listen.command.get_envs();
-        command.envs(variables.filter_map(|(name, value)| Some((name, value?))));
-        command.env("NO_COLOR", "1").env("TERM", "xterm-256color");
-        listen.command = command;
+        let redirection = format!("{redirected} {}", file.display());
+        let listen = developer.listen(&["--exit-after", "1"]).on_a_terminal(&redirection);
         let mut listening = listen.start();
         wait::until("a listener that is held", async || {
             let answer = developer.partner.api.get("/v1/listeners/dev").await;

@@ -12,7 +12,7 @@ use serde_json::json;
 mod fit;
 mod flow;
 
-pub(super) use self::fit::fitted;
+pub(super) use self::fit::{fitted, visible};
 pub(super) use self::flow::{Broken, Flow};
 use super::failure::Failure;
 

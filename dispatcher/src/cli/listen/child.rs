@@ -1,11 +1,13 @@
 //! `-- CMD`: the app, started with the secret and stopped with us.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use ratatui_core::layout::Size;
 use tokio::process::{Child as Process, Command};
 
+use super::output::Output;
 use super::signals::Signal;
 use crate::cli::failure::{Failure, Status};
 
@@ -18,20 +20,27 @@ pub(super) struct Child {
     /// The number of its process group, which may live on when it has ended.
     group: Option<u32>,
     status: Option<ExitStatus>,
+    /// What it prints, for the screen to take.
+    pub(super) output: Option<Output>,
 }
 
 impl Child {
     /// With a process group of its own, so that what it starts ends with it; without our input,
-    /// which is for keys; and with its output on our stderr, because stdout is for events.
+    /// which is for keys; and with its output on our stderr, because stdout is for events, or if
+    /// that is a screen of this size, for it to show.
     pub(super) fn start(
         command: &[String],
         variables: &[String],
         secret: &str,
+        screen: Option<Size>,
     ) -> Result<Option<Self>, Failure> {
         let Some((program, arguments)) = command.split_first() else { return Ok(None) };
+        let opened = screen.map(Output::open).transpose();
+        let (output, ends) = opened.map_err(|error| Failure::unexpected(&error))?.unzip();
+        let [stdout, stderr] = ends.unwrap_or_else(|| [io::stderr().into(), Stdio::inherit()]);
         let mut command = Command::new(program);
         command.args(arguments).envs(variables.iter().map(|name| (name, secret)));
-        command.stdin(Stdio::null()).stdout(std::io::stderr()).kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).kill_on_drop(true);
         #[cfg(unix)]
         command.process_group(0);
         let process = command.spawn().map_err(|error| match error.kind() {
@@ -44,7 +53,7 @@ impl Child {
                 Failure::new(Status::CommandNotRunnable, message).then("may it be executed?")
             }
         })?;
-        Ok(Some(Self { group: process.id(), process, status: None }))
+        Ok(Some(Self { group: process.id(), process, status: None, output }))
     }
 
     /// Resolves with the status to exit with, once it has ended; again and again after that.

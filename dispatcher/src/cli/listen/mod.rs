@@ -20,6 +20,7 @@ mod identity;
 mod ledger;
 mod lines;
 mod outbox;
+mod output;
 mod record;
 mod relay;
 mod remote;

@@ -17,6 +17,7 @@ use super::connection::{Connection, News};
 use super::hints::Hints;
 use super::identity::Identity;
 use super::lines::Lines;
+use super::output::Output;
 use super::record::{Happening, Ready, Wish};
 use super::relay::{Plan, Relay};
 use super::remote::{Manner, Place, Remote, may_pass};
@@ -104,7 +105,10 @@ pub(super) async fn prepare(
     {
         printer.talk(&format!("! `verify last` will not find {}: {error}", path.display()));
     }
-    let child = Child::start(&settled.args.command, &settled.variables, &listener.secret)?;
+    // What goes to a file goes on to do so.
+    let is_beside = has_screen(printer) && std::io::stderr().is_terminal();
+    let size = is_beside.then(screen::size);
+    let child = Child::start(&settled.args.command, &settled.variables, &listener.secret, size)?;
     greet(&settled, &listener, &secret, printer);
     Ok(Some(assemble(settled, listener, &secret, remote, identity, child, printer)))
 }
@@ -201,14 +205,19 @@ fn greet(settled: &Settled, listener: &Listener, secret: &Secret, printer: Print
     }
 }
 
+fn has_screen(printer: Printer) -> bool {
+    !printer.json && screen::is_possible()
+}
+
 /// The screen, if there can be one, and the way to tell it what happens.
 fn open_screen(
     settled: &Settled,
     listener: &Listener,
     wish: mpsc::UnboundedSender<Wish>,
+    output: Option<Output>,
     printer: Printer,
 ) -> (Option<mpsc::UnboundedSender<Happening>>, Option<OpenScreen>) {
-    if printer.json || !screen::is_possible() {
+    if !has_screen(printer) {
         return (None, None);
     }
     let (happening, happenings) = mpsc::unbounded_channel();
@@ -221,7 +230,7 @@ fn open_screen(
         colour: printer.colour(),
         full: settled.args.tui,
     };
-    (Some(happening), Some(tokio::spawn(screen::run(happenings, wish, options))))
+    (Some(happening), Some(tokio::spawn(screen::run(happenings, wish, output, options))))
 }
 
 fn assemble(
@@ -230,12 +239,13 @@ fn assemble(
     secret: &Secret,
     remote: Remote,
     identity: Identity,
-    child: Option<Child>,
+    mut child: Option<Child>,
     printer: Printer,
 ) -> Started {
     let (sender, news) = mpsc::channel(NEWS);
     let (wish, wishes) = mpsc::unbounded_channel();
-    let (screen, opened) = open_screen(&settled, &listener, wish, printer);
+    let output = child.as_mut().and_then(|child| child.output.take());
+    let (screen, opened) = open_screen(&settled, &listener, wish, output, printer);
     let args = settled.args;
     let connection = Connection {
         remote: remote.clone(),

@@ -66,7 +66,7 @@ fn columns(text: &str) -> usize {
 }
 
 /// Without colours.
-fn visible(text: &str) -> String {
+pub(in crate::cli) fn visible(text: &str) -> String {
     let mut pieces = text.split("\x1b[");
     let first = pieces.next().unwrap_or_default();
     let rest = pieces.map(|piece| piece.split_once('m').map_or(piece, |(_, rest)| rest));

@@ -1,4 +1,4 @@
-//! Between the terminal, the happenings and the keys.
+//! Between the terminal, the happenings, the app's output and the keys.
 
 use std::io;
 use std::time::Duration;
@@ -8,8 +8,9 @@ use futures_util::StreamExt;
 use ratatui_core::layout::Size;
 use ratatui_core::text::Line;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
+use super::super::output::Output;
 use super::super::record::{Happening, Wish};
 use super::super::tally::Tally;
 use super::Options;
@@ -22,6 +23,13 @@ use crate::clock::{Clock, SystemClock};
 
 /// As often as it is worth looking.
 const FRAME: Duration = Duration::from_millis(33);
+/// Of what the app prints, so much is taken in before lines are drawn: fewer than wait for that.
+const PIECE: usize = 256;
+/// What the app has started may hold on to its output and live on. The app's last words are here
+/// once nothing comes for so long,
+const QUIET: Duration = Duration::from_millis(300);
+/// and nobody waits longer than this.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// So many happenings are taken in before keys are looked at again.
 const BATCH: usize = 1_024;
 
@@ -33,6 +41,7 @@ struct Driver {
     stops: Stops,
     happenings: UnboundedReceiver<Happening>,
     wishes: UnboundedSender<Wish>,
+    output: Option<Output>,
     clock: SystemClock,
     /// Whether there is something to draw.
     changed: bool,
@@ -41,6 +50,7 @@ struct Driver {
 pub(super) async fn drive(
     happenings: UnboundedReceiver<Happening>,
     wishes: UnboundedSender<Wish>,
+    output: Option<Output>,
     options: Options,
 ) -> io::Result<Tally> {
     let mut driver = Driver {
@@ -50,10 +60,12 @@ pub(super) async fn drive(
         stops: Stops::new()?,
         happenings,
         wishes,
+        output,
         clock: SystemClock::new(),
         changed: true,
     };
     driver.run().await?;
+    driver.last_words().await?;
     driver.end()
 }
 
@@ -72,12 +84,41 @@ impl Driver {
                     if count == 0 {
                         return Ok(());
                     }
+                    // An app has printed before it answers. So neither holds up the other, too.
+                    if let Some(bytes) = self.output.as_mut().and_then(Output::ready) {
+                        self.print(&bytes)?;
+                    }
                     self.screen.tick(self.clock.monotonic());
                     batch.drain(..).for_each(|happening| self.screen.apply(happening));
                     self.changed = true;
                 }
+                bytes = printed(&mut self.output) => self.print(&bytes)?,
             }
         }
+    }
+
+    /// No faster than the terminal takes it, unless it is out of sight: then old lines give way.
+    fn print(&mut self, bytes: &[u8]) -> io::Result<()> {
+        for piece in bytes.chunks(PIECE) {
+            if self.screen.is_behind() && !self.screen.full {
+                self.draw()?;
+            }
+            self.screen.print(piece);
+        }
+        self.changed = true;
+        Ok(())
+    }
+
+    /// What the app has printed before it ended.
+    async fn last_words(&mut self) -> io::Result<()> {
+        let Some(mut output) = self.output.take() else { return Ok(()) };
+        let rest = async {
+            while let Ok(Some(bytes)) = timeout(QUIET, output.next()).await {
+                self.print(&bytes)?;
+            }
+            Ok(())
+        };
+        timeout(LAST_WORDS, rest).await.unwrap_or(Ok(()))
     }
 
     fn draw(&mut self) -> io::Result<()> {
@@ -96,7 +137,7 @@ impl Driver {
                 }
             }
             Some(Ok(Event::Resize(width, height))) => {
-                self.screen.resized(Size::new(width, height));
+                self.resized(Size::new(width, height));
                 self.terminal.forget()?;
             }
             Some(Ok(_)) => {}
@@ -132,6 +173,7 @@ impl Driver {
                 tokio::select! {
                     edited = &mut editing => break edited,
                     Some(happening) = self.happenings.recv() => self.screen.apply(happening),
+                    bytes = printed(&mut self.output) => self.screen.print(&bytes),
                 }
             }
         };
@@ -161,15 +203,23 @@ impl Driver {
     fn take_again(&mut self) -> io::Result<()> {
         // The shell may have set its modes meanwhile.
         terminal::restore();
-        self.screen.resized(Terminal::size());
+        self.resized(Terminal::size());
         self.changed = true;
         self.terminal.take()
     }
 
+    fn resized(&mut self, size: Size) {
+        self.screen.resized(size);
+        if let Some(output) = &self.output {
+            output.resized(size);
+        }
+    }
+
     /// All lines and the summary stay behind.
     fn end(mut self) -> io::Result<Tally> {
+        self.screen.finish_printing();
         let mut lines = self.screen.take_lines();
-        lines.push(Line::raw(self.screen.tally.to_string()));
+        lines.push(Line::raw(self.screen.tally.to_string()).into());
         self.terminal.close(&lines, self.screen.options.colour)?;
         Ok(self.screen.tally)
     }
@@ -187,4 +237,15 @@ async fn pressed(keys: &mut Option<EventStream>) -> Option<io::Result<Event>> {
         Some(keys) => keys.next().await,
         None => std::future::pending().await,
     }
+}
+
+/// What the app prints next, if it can.
+async fn printed(output: &mut Option<Output>) -> Vec<u8> {
+    if let Some(open) = output {
+        match open.next().await {
+            Some(bytes) => return bytes,
+            None => *output = None,
+        }
+    }
+    std::future::pending().await
 }

@@ -20,12 +20,13 @@ impl Screen {
         [self.standing(width), self.word(width)]
     }
 
-    /// What stays below the lines: the keys too, while they are asked for.
+    /// What stays below the lines: the line that the app has not finished, the keys while they are
+    /// asked for, and the footer.
     pub(super) fn below(&self, width: usize) -> Vec<Line<'static>> {
         let room = usize::from(self.size.height).saturating_sub(3);
         let help = if self.help { full::help() } else { Vec::new() };
-        let help = help.into_iter().take(room).map(|line| cut(line, width));
-        help.chain(self.footer(width)).collect()
+        let above = self.printed.unfinished().map(Line::raw).into_iter().chain(help);
+        above.take(room).map(|line| cut(line, width)).chain(self.footer(width)).collect()
     }
 
     pub(super) fn spinner(&self) -> &'static str {

@@ -1,12 +1,13 @@
 //! Lines that scroll by over a footer that stays, in the normal scrollback of the terminal.
 //!
 //! Between two writes the cursor stands at the beginning of the footer. So each write erases from
-//! there on, and does not need to know how the terminal has moved things meanwhile: after a resize,
-//! or when somebody else has printed there, nothing of the old footer is left behind. Lines are
-//! broken between words, so what is copied is whole.
+//! there on, and does not need to know how the terminal has moved things meanwhile. Nobody else
+//! prints there: what the app prints comes through here too. Our lines are broken between words, so
+//! what is copied is whole; the app's stay as they are.
 
 use ratatui_core::text::Line;
 
+use super::line::Scrolled;
 use crate::cli::line::ansi;
 use crate::cli::print::fitted;
 
@@ -16,12 +17,17 @@ const TOGETHER: [&str; 2] = ["\x1b[?2026h", "\x1b[?2026l"];
 pub(super) const ERASE: &str = "\r\x1b[J";
 
 /// A line that stays.
-pub(super) fn line(line: &Line<'_>, width: usize, colour: bool) -> String {
-    format!("{}\r\n", fitted(&ansi(line, colour), width).replace('\n', "\r\n"))
+pub(super) fn line(line: &Scrolled, width: usize, colour: bool) -> String {
+    match line {
+        Scrolled::Told(line) => {
+            format!("{}\r\n", fitted(&ansi(line, colour), width).replace('\n', "\r\n"))
+        }
+        Scrolled::Printed(text) => format!("{text}\r\n"),
+    }
 }
 
 /// The bytes that put lines above the footer, and the footer where it is to be.
-pub(super) fn paint(lines: &[Line<'_>], footer: &[Line<'_>], width: usize, colour: bool) -> String {
+pub(super) fn paint(lines: &[Scrolled], footer: &[Line<'_>], width: usize, colour: bool) -> String {
     let mut text = format!("{}{ERASE}", TOGETHER[0]);
     text.extend(lines.iter().map(|one| line(one, width, colour)));
     let footer: Vec<_> = footer.iter().map(|line| ansi(line, colour)).collect();

@@ -1,4 +1,6 @@
-//! Whatever is told, as the lines that scroll by.
+//! The lines that scroll by.
+
+use std::fmt::{self, Display, Formatter};
 
 use ratatui_core::style::Stylize;
 use ratatui_core::text::{Line, Span};
@@ -8,7 +10,31 @@ use super::super::tally::{plural, were_waiting};
 use crate::cli::line::Columns;
 use crate::cli::show::words::harmless;
 
-/// Whatever is told, as the lines that scroll by.
+/// A line for the scrollback.
+#[derive(Debug)]
+pub(super) enum Scrolled {
+    Told(Line<'static>),
+    /// By the app, with its own colours.
+    Printed(String),
+}
+
+impl From<Line<'static>> for Scrolled {
+    fn from(line: Line<'static>) -> Self {
+        Self::Told(line)
+    }
+}
+
+/// Without our colours.
+impl Display for Scrolled {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Told(line) => line.fmt(out),
+            Self::Printed(text) => text.fmt(out),
+        }
+    }
+}
+
+/// Whatever is told, as lines.
 pub(super) fn lines(record: &Record, columns: &Columns) -> Vec<Line<'static>> {
     match record {
         Record::Delivery(delivery) => {

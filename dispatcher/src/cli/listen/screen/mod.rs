@@ -1,7 +1,7 @@
 //! What `listen` shows on a terminal: lines that scroll over two that stay, or the full screen.
 //!
-//! `state` is all that is known and shown, and knows no terminal: happenings and keys go in, lines
-//! and wishes come out. `terminal` owns the real one, `drive` connects both.
+//! `state` is all that is known and shown, and knows no terminal: happenings, keys and what the app
+//! prints go in, lines and wishes come out. `terminal` owns the real one, `drive` connects both.
 
 mod body;
 mod detail;
@@ -13,6 +13,7 @@ mod history;
 mod inline;
 mod keys;
 mod line;
+mod printed;
 mod state;
 mod suspend;
 mod terminal;
@@ -23,8 +24,10 @@ use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use ratatui_core::layout::Size;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
+use super::output::Output;
 use super::record::{Happening, Wish};
 use super::tally::Tally;
 
@@ -49,16 +52,22 @@ pub(in crate::cli) fn is_possible() -> bool {
     !dumb && io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
-/// Shows what happens and reads keys, until nobody tells anything any more. Leaves the terminal as
-/// it was, with the lines and the summary in its scrollback.
+/// How large it is.
+pub(in crate::cli) fn size() -> Size {
+    terminal::Terminal::size()
+}
+
+/// Shows what happens and what the app prints, and reads keys, until nobody tells anything any
+/// more. Leaves the terminal as it was, with the lines and the summary in its scrollback.
 ///
 /// A terminal may be slow to take what is written, so this runs on a thread of its own.
 pub(in crate::cli) async fn run(
     happenings: UnboundedReceiver<Happening>,
     wishes: UnboundedSender<Wish>,
+    output: Option<Output>,
     options: Options,
 ) -> io::Result<Tally> {
     let runtime = tokio::runtime::Handle::current();
-    let drive = move || runtime.block_on(drive::drive(happenings, wishes, options));
+    let drive = move || runtime.block_on(drive::drive(happenings, wishes, output, options));
     tokio::task::spawn_blocking(drive).await.map_err(io::Error::other)?
 }

@@ -12,6 +12,8 @@ use super::super::record::{Delivery, Happening, Outcome, Record};
 use super::super::tally::{Tally, plural};
 use super::detail::Detail;
 use super::history::{Begun, Entry, History};
+use super::line::Scrolled;
+use super::printed::Printed;
 use super::{Options, line};
 use crate::cli::line::Columns;
 
@@ -55,7 +57,8 @@ pub(super) struct Screen {
     pub(super) size: Size,
     pub(super) now: Duration,
 
-    lines: VecDeque<Line<'static>>,
+    pub(super) printed: Printed,
+    lines: VecDeque<Scrolled>,
     untold: u64,
 }
 
@@ -80,6 +83,7 @@ impl Screen {
             selected: None,
             size,
             now: Duration::ZERO,
+            printed: Printed::default(),
             lines: VecDeque::new(),
             untold: 0,
         }
@@ -160,20 +164,39 @@ impl Screen {
         }
     }
 
-    fn scroll(&mut self, lines: Vec<Line<'static>>) {
-        self.lines.extend(lines);
+    /// Takes in what the app has printed.
+    pub(super) fn print(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            let line = self.printed.push(*byte);
+            self.scroll(line);
+        }
+    }
+
+    /// Whether some lines should be drawn before more are taken in.
+    pub(super) fn is_behind(&self) -> bool {
+        self.lines.len() >= MOST_LINES / 2
+    }
+
+    fn scroll(&mut self, lines: impl IntoIterator<Item = impl Into<Scrolled>>) {
+        self.lines.extend(lines.into_iter().map(Into::into));
         while self.lines.len() > MOST_LINES {
             self.lines.pop_front();
             self.untold += 1;
         }
     }
 
+    /// The app prints nothing any more.
+    pub(super) fn finish_printing(&mut self) {
+        let line = self.printed.finish();
+        self.scroll(line);
+    }
+
     /// What goes into the scrollback next.
-    pub(super) fn take_lines(&mut self) -> Vec<Line<'static>> {
+    pub(super) fn take_lines(&mut self) -> Vec<Scrolled> {
         let untold = std::mem::take(&mut self.untold);
         let notice = (untold > 0).then(|| {
             let lines = plural(untold, "line");
-            Line::from(Span::raw(format!("… {lines} went by too fast to be shown")).dim())
+            Line::from(Span::raw(format!("… {lines} went by too fast to be shown")).dim()).into()
         });
         notice.into_iter().chain(self.lines.drain(..)).collect()
     }

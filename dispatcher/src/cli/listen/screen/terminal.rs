@@ -15,6 +15,7 @@ use ratatui_core::text::Line;
 use ratatui_crossterm::CrosstermBackend;
 
 use super::inline::{self, ERASE};
+use super::line::Scrolled;
 use super::state::Screen;
 
 /// What has to be undone, for whoever has to do that: the driver, or a panic.
@@ -114,7 +115,7 @@ impl Terminal {
     }
 
     /// Leaves these lines behind, and the terminal as it was.
-    pub(super) fn close(self, lines: &[Line<'_>], colour: bool) -> io::Result<()> {
+    pub(super) fn close(self, lines: &[Scrolled], colour: bool) -> io::Result<()> {
         restore();
         let width = Self::size().width.into();
         let lines: String = lines.iter().map(|line| inline::line(line, width, colour)).collect();
@@ -161,8 +162,8 @@ fn write(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// In raw mode a line end only goes down. Others print here too, a command that runs beside us or
-/// a panic, so it goes to the beginning of the line as well.
+/// In raw mode a line end only goes down. A panic prints here too, so it goes to the beginning of
+/// the line as well.
 #[cfg(unix)]
 fn keep_line_ends() -> io::Result<()> {
     use rustix::termios::{OptionalActions, OutputModes, tcgetattr, tcsetattr};

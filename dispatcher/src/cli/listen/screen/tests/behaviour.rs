@@ -201,7 +201,7 @@ fn a_body_is_copied_as_it_came_and_as_a_command() {
 fn nothing_of_an_old_footer_stays_behind() {
     let (mut screen, mut terminal) = (listening(), vt100::Parser::new(24, 120, 0));
     scrolled(&mut screen, &mut terminal);
-    terminal.process(b"somebody else prints\x1b[K\r\n");
+    screen.print(b"somebody else prints\n");
     screen.types("?");
     scrolled(&mut screen, &mut terminal);
     screen.types("?");
@@ -213,6 +213,53 @@ fn nothing_of_an_old_footer_stays_behind() {
     assert!(contents.contains("somebody else prints"), "{contents}");
     let (row, column) = terminal.screen().cursor_position();
     assert_eq!((usize::from(row), column), (contents.lines().count() - 2, 0), "{contents}");
+}
+
+/// In pieces, as it comes, between lines of ours.
+#[test]
+fn what_the_app_prints_stands_above_the_footer() {
+    let (mut screen, mut terminal) = (listening(), vt100::Parser::new(24, 100, 0));
+    let long = "0123456789".repeat(25);
+    let coloured = format!("\x1b[31mlong\x1b[0m {long}\n");
+    for (bytes, unfinished) in [
+        ("plain\n\x1b[2J\x1b[Hno", "no"),
+        (" mischief\n", ""),
+        (&*coloured, ""),
+        ("10%", "10%"),
+        ("\r90%\r", "90%"),
+        ("100%\n\ttab\nlast wo", "last wo"),
+    ] {
+        screen.print(bytes.as_bytes());
+        scrolled(&mut screen, &mut terminal);
+        screen.deliver([delivery(1, "order.filled", FINE)]);
+        scrolled(&mut screen, &mut terminal);
+        let contents = terminal.screen().contents();
+        let below: Vec<_> = contents.lines().rev().take(3).collect();
+        assert!(below[0].contains("q quit") && below[1].contains("● connected"), "{contents}");
+        match unfinished {
+            "" => assert!(below[2].contains("order.filled"), "{contents}"),
+            _ => assert_eq!(below[2], unfinished, "{contents}"),
+        }
+    }
+    screen.print(b"rds");
+    screen.finish_printing();
+    scrolled(&mut screen, &mut terminal);
+    let contents = terminal.screen().contents();
+    let lines: Vec<_> = contents.lines().filter(|line| !line.contains("order.filled")).collect();
+    let long = format!("long {long}");
+    let seen = ["plain", "no mischief", &long, "100%", "        tab", "last words"];
+    assert_eq!((&lines[..6], lines.len()), (&seen[..], 8), "and the footer: {contents}");
+}
+
+#[test]
+fn an_app_that_never_stops_printing_is_kept_as_far_as_there_is_room() {
+    let mut screen = listening();
+    screen.types("i");
+    (0..5_000).for_each(|number| screen.print(format!("{number}\n").as_bytes()));
+    assert!(screen.is_behind() && !screen.seen().contains("4999"), "{}", screen.seen());
+    let lines: Vec<_> = screen.take_lines().iter().map(ToString::to_string).collect();
+    assert_eq!((lines.len(), &*lines[1], &*lines[1_000]), (1_001, "4000", "4999"));
+    assert_eq!(lines[0], "… 4000 lines went by too fast to be shown");
 }
 
 #[test]
@@ -277,7 +324,7 @@ fn what_strangers_wrote_moves_nothing() {
     (one.event, one.at, one.target) = (evil.into(), evil.into(), Some(evil.into()));
     screen.deliver([one.clone(), one]);
     for line in screen.take_lines() {
-        let text = ansi(&line, false);
+        let text = line.to_string();
         assert!(!text.contains(char::is_control) && !text.contains('\u{202e}'), "{text:?}");
     }
     screen.press(KeyCode::Enter);

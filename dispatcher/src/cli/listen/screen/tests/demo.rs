@@ -22,7 +22,7 @@ async fn show() {
     let (wishes, mut wished) = unbounded_channel();
     let colour = std::env::var_os("NO_COLOR").is_none();
     let options = Options { full: kind == "full", colour, ..options() };
-    let screen = tokio::spawn(run(happenings, wishes, options));
+    let screen = tokio::spawn(run(happenings, wishes, None, options));
     let story = tokio::spawn(tell(happens.clone(), kind));
     while let Some(wish) = wished.recv().await {
         let notice = match wish {

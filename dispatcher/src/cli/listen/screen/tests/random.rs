@@ -14,6 +14,7 @@ use crate::cli::listen::screen::state::Screen;
 #[derive(Debug, Clone)]
 enum Step {
     Happens(Happening),
+    Prints(Vec<u8>),
     Press(KeyEvent),
     Resize(u16, u16),
     Later(u64),
@@ -37,6 +38,26 @@ fn happening() -> impl Strategy<Value = Happening> {
             _ => told(Record::Resumed { offline_ms: 9, waiting: 1, transport: "sse".into() }),
         }
     })
+}
+
+fn prints() -> impl Strategy<Value = Vec<u8>> {
+    let pieces =
+        prop::sample::select(vec!["\x1b[", "31m", "\r", "\n", "日", "\x1b]", "\u{9b}", "a"]);
+    let pieces = prop::collection::vec(pieces, 0..20).prop_map(|pieces| pieces.concat().into());
+    prop_oneof![pieces, prop::collection::vec(any::<u8>(), 0..40)]
+}
+
+/// Nothing but colours, which end with the line.
+fn is_harmless(line: &str) -> bool {
+    let mut pieces = line.split("\x1b[");
+    let is_text = |text: &str| !text.contains(|letter: char| letter.is_control() && letter != '\t');
+    let is_first_text = pieces.next().is_none_or(is_text);
+    is_first_text
+        && pieces.all(|piece| {
+            let (colour, text) = piece.split_once('m').unwrap_or(("?", piece));
+            colour.chars().all(|one| one.is_ascii_digit() || ";:".contains(one)) && is_text(text)
+        })
+        && (!line.contains('\x1b') || line.ends_with("\x1b[0m"))
 }
 
 fn key() -> impl Strategy<Value = KeyEvent> {
@@ -66,6 +87,7 @@ fn key() -> impl Strategy<Value = KeyEvent> {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => happening().prop_map(Step::Happens),
+        4 => prints().prop_map(Step::Prints),
         8 => key().prop_map(Step::Press),
         1 => (1_u16..140, 1_u16..40).prop_map(|(width, height)| Step::Resize(width, height)),
         1 => (0_u64..20_000).prop_map(Step::Later),
@@ -95,7 +117,9 @@ fn look(screen: &mut Screen) {
     if screen.full {
         screen.seen();
     } else {
-        screen.take_lines();
+        for line in screen.take_lines() {
+            assert!(is_harmless(&line.to_string()), "{line:?}");
+        }
     }
 }
 
@@ -108,6 +132,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Happens(happening) => screen.apply(happening),
+                Step::Prints(bytes) => screen.print(&bytes),
                 Step::Press(key) => drop(screen.key(key)),
                 Step::Resize(width, height) => screen.resized(Size::new(width, height)),
                 Step::Later(millis) => {
