@@ -1,8 +1,8 @@
 //! Where everything that must survive is kept.
 //!
-//! [`Store`] is the seam. Its hot path is three verbs, each one transaction over a batch: `accept`
-//! writes events with the deliveries they cause, `claim_due` hands out what is due, `record` writes
-//! what came of it. Tenants, keys and webhooks are few and read all the time: they live in memory
+//! [`Store`] is the seam. Its hot path is two verbs, each one transaction over a batch: `commit`
+//! writes events with the deliveries they cause and what came of attempts, `claim_due` hands out
+//! what is due. Tenants, keys and webhooks are few and read all the time: they live in memory
 //! as a [`Registry`] snapshot and are written through.
 
 mod backlog;
@@ -75,21 +75,45 @@ pub enum StoreError {
 /// The durable queue and its books. Every method is one transaction, or one read.
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
-    /// Writes the events, one delivery per matching webhook, and their sequence numbers, all or
-    /// nothing. When this returns `Ok`, they survive a crash.
+    /// Writes a batch, all or nothing: first what came of attempts, then what is accepted. When
+    /// this returns `Ok`, it survives a crash.
     ///
-    /// `answers` are kept in the same commit, for [`ANSWER_LIFE`]. If one of their keys is in use,
-    /// that is the error [`StoreError::KeyUsed`].
+    /// A report makes the successor of what is finished ready. One whose claim is no longer the
+    /// delivery's changes nothing and is [`Recorded::Stale`].
     ///
-    /// Deliveries for which there is a slot come back already claimed; the rest wait. Slots not
-    /// used are given back. No events are no work, not an error.
+    /// An event gets one delivery per matching webhook, and sequence numbers. Deliveries for which
+    /// there is a slot come back already claimed; the rest wait. Slots not used are given back.
+    ///
+    /// Answers are kept for [`ANSWER_LIFE`]. If one of their keys is in use, that is the error
+    /// [`StoreError::KeyUsed`].
+    async fn commit(
+        &self,
+        batch: Batch<'_>,
+        slots: &Slots,
+        now: Timestamp,
+    ) -> Result<Committed, StoreError>;
+
+    /// A commit of nothing but events, and the answers to their publishers.
     async fn accept(
         &self,
         events: &[NewEvent],
         answers: &[NewAnswer],
         slots: &Slots,
         now: Timestamp,
-    ) -> Result<Accepted, StoreError>;
+    ) -> Result<Accepted, StoreError> {
+        let batch = Batch { events, answers, ..Batch::default() };
+        Ok(self.commit(batch, slots, now).await?.accepted)
+    }
+
+    /// A commit of nothing but reports. One answer for each, in order.
+    async fn record(
+        &self,
+        reports: &[Report],
+        now: Timestamp,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let batch = Batch { reports, ..Batch::default() };
+        Ok(self.commit(batch, &Slots::none(), now).await?.recorded)
+    }
 
     /// The answer that was kept under this key, if it has not expired.
     async fn answer(
@@ -106,13 +130,6 @@ pub trait Store: Debug + Send + Sync + 'static {
         slots: &Slots,
         now: Timestamp,
     ) -> Result<Due, StoreError>;
-
-    /// Writes what came of attempts, and makes the successors of what is finished ready.
-    ///
-    /// One answer per report, in order. A report whose claim is no longer the delivery's changes
-    /// nothing and is [`Recorded::Stale`].
-    async fn record(&self, reports: &[Report], now: Timestamp)
-    -> Result<Vec<Recorded>, StoreError>;
 
     /// Moves up to `limit` rows of the outbox into events, or into the rejected, in the order they
     /// were committed. `read` says which. The rows are deleted in the same commit.

@@ -80,6 +80,13 @@ pub struct Claimed {
     pub ordering_key: Option<String>,
 }
 
+impl Claimed {
+    /// Its webhook and its ordering key, if it has one: what it waits in line by.
+    pub fn line(&self) -> Option<(i64, &str)> {
+        Some((self.webhook.number, self.ordering_key.as_deref()?))
+    }
+}
+
 /// A claimed delivery with the slot it was claimed for.
 #[derive(Debug)]
 pub struct Work {
@@ -87,7 +94,24 @@ pub struct Work {
     pub slot: Slot,
 }
 
-/// What `accept` did beside storing.
+/// What goes into one commit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Batch<'a> {
+    pub reports: &'a [Report],
+    /// To be accepted.
+    pub events: &'a [NewEvent],
+    pub answers: &'a [NewAnswer],
+}
+
+/// What a commit did.
+#[derive(Debug, Default)]
+pub struct Committed {
+    /// One for each report, in order.
+    pub recorded: Vec<Recorded>,
+    pub accepted: Accepted,
+}
+
+/// What accepting did beside storing.
 #[derive(Debug, Default)]
 pub struct Accepted {
     /// Deliveries claimed at once.
@@ -131,7 +155,7 @@ pub struct NewAttempt {
     pub response_body: Option<String>,
 }
 
-/// What `record` did with a report.
+/// What was done with a report.
 #[derive(Debug)]
 pub enum Recorded {
     /// Written; with the next delivery in line, if it was claimed.

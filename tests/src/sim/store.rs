@@ -10,10 +10,9 @@ use bluum_hooks_dispatcher::policy::state::ParkReason;
 use bluum_hooks_dispatcher::slots::Slots;
 use bluum_hooks_dispatcher::store::memory::MemoryStore;
 use bluum_hooks_dispatcher::store::{
-    Accepted, Advanced, Answer, Backlog, Change, Claimed, DeliveryFilter, Drained, Due,
-    EventFilter, Forgotten, Health, Horizon, Keep, Kept, NewAnswer, NewEvent, Outage, OutboxReader,
-    Page, Recorded, Registry, ReplayFilter, Report, Store, StoreError, StoredAttempt,
-    StoredDelivery, StoredEvent,
+    Advanced, Answer, Backlog, Batch, Change, Claimed, Committed, DeliveryFilter, Drained, Due,
+    EventFilter, Forgotten, Health, Horizon, Keep, Kept, Outage, OutboxReader, Page, Recorded,
+    Registry, ReplayFilter, Report, Store, StoreError, StoredAttempt, StoredDelivery, StoredEvent,
 };
 use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, ReplayId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
@@ -150,19 +149,33 @@ impl FaultyStore {
 
 #[async_trait]
 impl Store for FaultyStore {
-    async fn accept(
+    async fn commit(
         &self,
-        events: &[NewEvent],
-        answers: &[NewAnswer],
+        batch: Batch<'_>,
         slots: &Slots,
         now: Timestamp,
-    ) -> Result<Accepted, StoreError> {
-        let accept = async {
-            let accepted = self.inner.accept(events, answers, slots, now).await?;
-            accepted.work.iter().for_each(|work| self.claimed(&work.claimed));
-            Ok(accepted)
+    ) -> Result<Committed, StoreError> {
+        let commit = async {
+            let committed = self.inner.commit(batch, slots, now).await?;
+            let mut successors = Vec::new();
+            for (Report { claimed, .. }, recorded) in batch.reports.iter().zip(&committed.recorded)
+            {
+                let Recorded::Applied { successor } = recorded else { continue };
+                self.ledger.open().recorded(claimed.id, claimed.progress.claim);
+                successors.extend(successor);
+            }
+            // What one gives back, another may have.
+            successors.into_iter().for_each(|next| self.claimed(next));
+            committed.accepted.work.iter().for_each(|work| self.claimed(&work.claimed));
+            Ok(committed)
         };
-        self.reach("accept", accept).await
+        let outcome = self.reach("commit", commit).await;
+        // Refused alone, it is given up; an outage is waited for.
+        if outcome.as_ref().is_err_and(|failure| failure.outage().is_none()) {
+            let attempts = batch.reports.iter().filter_map(|report| report.attempt.as_ref());
+            self.ledger.open().refused.extend(attempts.map(|attempt| span(attempt.id)));
+        }
+        outcome
     }
 
     async fn answer(
@@ -186,32 +199,6 @@ impl Store for FaultyStore {
             Ok(due)
         };
         self.reach("claim", claim).await
-    }
-
-    async fn record(
-        &self,
-        reports: &[Report],
-        now: Timestamp,
-    ) -> Result<Vec<Recorded>, StoreError> {
-        let record = async {
-            let recorded = self.inner.record(reports, now).await?;
-            let mut successors = Vec::new();
-            for (Report { claimed, .. }, recorded) in reports.iter().zip(&recorded) {
-                let Recorded::Applied { successor } = recorded else { continue };
-                self.ledger.open().recorded(claimed.id, claimed.progress.claim);
-                successors.extend(successor);
-            }
-            // What one gives back, another may have.
-            successors.into_iter().for_each(|next| self.claimed(next));
-            Ok(recorded)
-        };
-        let outcome = self.reach("record", record).await;
-        // Refused alone, it is given up; an outage is waited for.
-        if outcome.as_ref().is_err_and(|failure| failure.outage().is_none()) {
-            let attempts = reports.iter().filter_map(|report| report.attempt.as_ref());
-            self.ledger.open().refused.extend(attempts.map(|attempt| span(attempt.id)));
-        }
-        outcome
     }
 
     async fn drain_outbox(

@@ -18,8 +18,7 @@ pub(super) fn accept(
     slots: &Slots,
     now: Timestamp,
 ) -> Result<Accepted, StoreError> {
-    keys_are_free(books, answers, now)?;
-    check(books, events)?;
+    check(books, events, answers, now)?;
     keep(books, answers, now);
     let registry = Arc::clone(&books.registry);
     let standing =
@@ -62,8 +61,14 @@ pub(super) fn keys_are_free(
     Ok(())
 }
 
-/// Every event is new and has a tenant, before any is written.
-fn check(books: &Books, events: &[NewEvent]) -> Result<(), StoreError> {
+/// Every event is new and has a tenant, and every answer a free key, before anything is written.
+pub(super) fn check(
+    books: &Books,
+    events: &[NewEvent],
+    answers: &[NewAnswer],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    keys_are_free(books, answers, now)?;
     let mut ids = HashSet::new();
     let mut keys = HashSet::new();
     for event in events {

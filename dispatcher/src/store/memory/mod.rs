@@ -22,10 +22,9 @@ use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, ReplayId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 
 use super::{
-    Accepted, Advanced, Answer, Backlog, Change, DeliveryFilter, Drained, Due, EventFilter,
-    Forgotten, Health, Horizon, Keep, Kept, NewAnswer, NewEvent, OutboxReader, OutboxRow, Page,
-    Recorded, Registry, ReplayFilter, Report, Store, StoreError, StoredAttempt, StoredDelivery,
-    StoredEvent,
+    Advanced, Answer, Backlog, Batch, Change, Committed, DeliveryFilter, Drained, Due, EventFilter,
+    Forgotten, Health, Horizon, Keep, Kept, OutboxReader, OutboxRow, Page, Registry, ReplayFilter,
+    Store, StoreError, StoredAttempt, StoredDelivery, StoredEvent,
 };
 use crate::policy::state::ParkReason;
 use crate::slots::Slots;
@@ -67,14 +66,19 @@ impl MemoryStore {
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn accept(
+    async fn commit(
         &self,
-        events: &[NewEvent],
-        answers: &[NewAnswer],
+        batch: Batch<'_>,
         slots: &Slots,
         now: Timestamp,
-    ) -> Result<Accepted, StoreError> {
-        accept::accept(&mut self.lock(), events, answers, slots, now)
+    ) -> Result<Committed, StoreError> {
+        let books = &mut self.lock();
+        let Batch { reports, events, answers } = batch;
+        accept::check(books, events, answers, now)?;
+        let (recorded, mut accepting) = record::record_all(books, reports, now);
+        accepting.extend_from_slice(events);
+        let accepted = accept::accept(books, &accepting, answers, slots, now)?;
+        Ok(Committed { recorded, accepted })
     }
 
     async fn answer(
@@ -93,14 +97,6 @@ impl Store for MemoryStore {
         now: Timestamp,
     ) -> Result<Due, StoreError> {
         Ok(claim::claim_due(&mut self.lock(), per_webhook, slots, now))
-    }
-
-    async fn record(
-        &self,
-        reports: &[Report],
-        now: Timestamp,
-    ) -> Result<Vec<Recorded>, StoreError> {
-        record::record_all(&mut self.lock(), reports, now)
     }
 
     async fn drain_outbox(

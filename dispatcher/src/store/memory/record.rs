@@ -6,18 +6,18 @@ use std::sync::Arc;
 use bluum_hooks_shared::time::Timestamp;
 
 use super::books::Books;
-use super::{accept, claim};
+use super::claim;
 use crate::policy::state::State;
-use crate::slots::{HandOn, Slots};
-use crate::store::{Claimed, Recorded, Report, StoreError, StoredAttempt, failing, turns};
+use crate::slots::HandOn;
+use crate::store::{Claimed, NewEvent, Recorded, Report, StoredAttempt, failing, turns};
 
+/// One answer for each report, and what they publish.
 pub(super) fn record_all(
     books: &mut Books,
     reports: &[Report],
     now: Timestamp,
-) -> Result<Vec<Recorded>, StoreError> {
-    let mut recorded: Vec<_> =
-        reports.iter().map(|report| record(books, report, now)).collect::<Result<_, _>>()?;
+) -> (Vec<Recorded>, Vec<NewEvent>) {
+    let mut recorded: Vec<_> = reports.iter().map(|report| record(books, report, now)).collect();
     let mut lanes: BTreeMap<i64, Vec<&mut Option<Claimed>>> = BTreeMap::new();
     for (report, recorded) in reports.iter().zip(&mut recorded) {
         if let (HandOn::Due, Recorded::Applied { successor }) = (report.hand_on, recorded) {
@@ -29,15 +29,17 @@ pub(super) fn record_all(
     }
     let places = reports.iter().zip(&recorded);
     let applied = places.filter(|(_, recorded)| matches!(recorded, Recorded::Applied { .. }));
-    let changed = failing::changed(applied.map(|(report, _)| report), &books.registry);
+    let applied: Vec<_> = applied.map(|(report, _)| report).collect();
+    let changed = failing::changed(applied.iter().copied(), &books.registry);
     if !changed.is_empty() {
         failing::put(changed, Arc::make_mut(&mut books.registry));
     }
-    Ok(recorded)
+    let notices = applied.into_iter().filter_map(|report| report.notice.clone()).collect();
+    (recorded, notices)
 }
 
-fn record(books: &mut Books, report: &Report, now: Timestamp) -> Result<Recorded, StoreError> {
-    let Report { claimed, after, attempt, notice, hand_on } = report;
+fn record(books: &mut Books, report: &Report, now: Timestamp) -> Recorded {
+    let Report { claimed, after, attempt, hand_on, .. } = report;
     let current = books.deliveries.get(&claimed.position);
     let held = current.is_some_and(|current| {
         let current = current.stored.progress;
@@ -45,7 +47,7 @@ fn record(books: &mut Books, report: &Report, now: Timestamp) -> Result<Recorded
             && current.state.status() == claimed.progress.state.status()
     });
     if !held {
-        return Ok(Recorded::Stale);
+        return Recorded::Stale;
     }
     books.set_progress(claimed.position, *after);
     if let Some(attempt) = attempt.clone() {
@@ -56,10 +58,7 @@ fn record(books: &mut Books, report: &Report, now: Timestamp) -> Result<Recorded
     let freed = line.filter(|_| after.state.finished_at().is_some());
     let successor =
         freed.and_then(|line| release(books, &line, *hand_on == HandOn::Successor, now));
-    if let Some(notice) = notice.clone() {
-        accept::accept(books, &[notice], &[], &Slots::none(), now)?;
-    }
-    Ok(Recorded::Applied { successor })
+    Recorded::Applied { successor }
 }
 
 /// Makes the first queued delivery of a line ready. Returned if it is claimed at once.

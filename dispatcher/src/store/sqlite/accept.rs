@@ -1,44 +1,29 @@
-//! Accept: events, their deliveries and their sequence numbers in one commit.
+//! Accept: events, their deliveries and their sequence numbers.
 
 use std::collections::{HashMap, HashSet};
 
 use bluum_hooks_shared::time::Timestamp;
-use sqlx::{Connection, SqliteConnection};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
 
-use super::{Writer, answers, row, statement};
-use crate::crash_point;
+use super::script::{self, Unbound};
+use super::{row, statement};
 use crate::policy::state::{ParkReason, State};
 use crate::slots::Slots;
 use crate::store::plan::{self, Planned, Standing};
-use crate::store::{Accepted, NewAnswer, NewEvent, Registry, StoreError};
-use crate::vault::Vault;
-
-pub(super) async fn accept(
-    writer: &mut Writer,
-    events: &[NewEvent],
-    answers: &[NewAnswer],
-    registry: &Registry,
-    vault: &Vault,
-    slots: &Slots,
-    now: Timestamp,
-) -> Result<Accepted, StoreError> {
-    let Writer { connection, last_event, last_delivery, sequences, .. } = writer;
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    crash_point::reach("accept.begun");
-    answers::keep(&mut transaction, answers, vault, now).await?;
-    crash_point::reach("accept.answers_kept");
-    let numbers = Numbers { last_event: *last_event, last_delivery: *last_delivery, sequences };
-    let written = write(&mut transaction, events, registry, slots, &numbers, now).await?;
-    transaction.commit().await?;
-    crash_point::reach("accept.committed");
-    Ok(written.settle(last_event, last_delivery, sequences, events))
-}
+use crate::store::{Accepted, NewEvent, Registry, StoreError};
 
 /// The numbers to go on from.
 pub(super) struct Numbers<'a> {
     pub(super) last_event: i64,
     pub(super) last_delivery: i64,
     pub(super) sequences: &'a HashMap<i64, i64>,
+}
+
+impl Numbers<'_> {
+    pub(super) fn written(&self, planned: Vec<Planned>) -> Written {
+        Written { first_delivery: self.last_delivery + 1, planned }
+    }
 }
 
 /// What was written, if the transaction commits.
@@ -70,6 +55,7 @@ impl Written {
     }
 }
 
+/// Writes events and their deliveries, inside a transaction.
 pub(super) async fn write(
     transaction: &mut SqliteConnection,
     events: &[NewEvent],
@@ -78,29 +64,57 @@ pub(super) async fn write(
     numbers: &Numbers<'_>,
     now: Timestamp,
 ) -> Result<Written, StoreError> {
-    insert_events(transaction, events, numbers.last_event, now).await?;
-    crash_point::reach("accept.events_inserted");
-    let busy = busy_lines(transaction, plan::lines(events, registry)).await?;
+    let lines = distinct(plan::lines(events, registry));
+    let write = bind_events(script::WRITE_EVENTS.query(), events, numbers, now)?;
+    let [_events, rows] = script::run(write.bind(row::batch(&lines)?), transaction).await?;
+    let busy = busy(&rows.rows, &lines)?;
     let standing = Standing { registry, busy: &busy, sequences: numbers.sequences };
     let planned = plan::plan(events, &standing, slots, now);
-    if !planned.is_empty() {
-        insert_deliveries(transaction, &planned, numbers, now).await?;
-        crash_point::reach("accept.deliveries_inserted");
-        advance_sequences(transaction, &planned).await?;
-        crash_point::reach("accept.sequences_advanced");
-    }
-    Ok(Written { first_delivery: numbers.last_delivery + 1, planned })
+    let write = bind_deliveries(script::WRITE_DELIVERIES.query(), &planned, numbers, now)?;
+    let [_deliveries, _sequences] = script::run(write, transaction).await?;
+    Ok(numbers.written(planned))
 }
 
-async fn insert_events(
+/// Those of these lines with a delivery under way.
+pub(super) async fn busy_lines(
     transaction: &mut SqliteConnection,
+    lines: impl IntoIterator<Item = (i64, &str)>,
+) -> Result<HashSet<(i64, String)>, StoreError> {
+    let lines = distinct(lines);
+    if lines.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let rows = sqlx::query(statement::BUSY_LINES).bind(row::batch(&lines)?);
+    busy(&rows.fetch_all(transaction).await?, &lines)
+}
+
+/// As `BUSY_LINES` takes them.
+pub(super) fn distinct<'a>(lines: impl IntoIterator<Item = (i64, &'a str)>) -> Vec<(i64, &'a str)> {
+    let lines: HashSet<_> = lines.into_iter().collect();
+    lines.into_iter().collect()
+}
+
+/// What `BUSY_LINES` says of these lines.
+pub(super) fn busy(
+    rows: &[SqliteRow],
+    lines: &[(i64, &str)],
+) -> Result<HashSet<(i64, String)>, StoreError> {
+    let Some(row) = rows.first() else { return Ok(HashSet::new()) };
+    let busy: Vec<usize> = row::unbatch(row.try_get(0)?)?;
+    let busy = busy.into_iter().filter_map(|place| lines.get(place));
+    Ok(busy.map(|&(webhook, key)| (webhook, key.to_owned())).collect())
+}
+
+/// Binds the values of `INSERT_EVENTS`.
+pub(super) fn bind_events(
+    script: Unbound,
     events: &[NewEvent],
-    last_event: i64,
+    numbers: &Numbers<'_>,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Unbound, StoreError> {
     let mut bodies = Vec::with_capacity(events.iter().map(|event| event.body.len()).sum());
     let mut rows = Vec::with_capacity(events.len());
-    for (position, event) in (last_event + 1..).zip(events) {
+    for (position, event) in (numbers.last_event + 1..).zip(events) {
         // substr counts from 1.
         let offset = bodies.len() + 1;
         bodies.extend_from_slice(&event.body);
@@ -115,74 +129,36 @@ async fn insert_events(
             event.body.len(),
         ));
     }
-    sqlx::query(statement::INSERT_EVENTS)
-        .bind(row::batch(&rows)?)
-        .bind(bodies)
-        .bind(now.as_micros())
-        .execute(transaction)
-        .await?;
-    Ok(())
+    Ok(script.bind(row::batch(&rows)?).bind(bodies).bind(now.as_micros()))
 }
 
-/// Those of the given lines with a delivery under way.
-pub(super) async fn busy_lines(
-    transaction: &mut SqliteConnection,
-    lines: impl IntoIterator<Item = (i64, &str)>,
-) -> Result<HashSet<(i64, String)>, StoreError> {
-    let lines: HashSet<_> = lines.into_iter().collect();
-    if lines.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let lines: Vec<_> = lines.into_iter().collect();
-    let busy = sqlx::query_scalar(statement::BUSY_LINES).bind(row::batch(&lines)?);
-    let busy: String = busy.fetch_one(transaction).await?;
-    let busy: Vec<usize> = row::unbatch(&busy)?;
-    let busy = busy.into_iter().filter_map(|place| lines.get(place));
-    Ok(busy.map(|&(webhook, key)| (webhook, key.to_owned())).collect())
-}
-
-async fn insert_deliveries(
-    transaction: &mut SqliteConnection,
+/// Binds the values of `INSERT_DELIVERIES` and `ADVANCE_SEQUENCES`.
+pub(super) fn bind_deliveries(
+    script: Unbound,
     planned: &[Planned],
     numbers: &Numbers<'_>,
     now: Timestamp,
-) -> Result<(), StoreError> {
-    let rows: Vec<_> = (numbers.last_delivery + 1..)
-        .zip(planned)
-        .map(|(position, planned)| {
-            let state = planned.progress.state;
-            (
-                position,
-                planned.id,
-                numbers.last_event + 1 + number(planned.event),
-                planned.webhook.number,
-                planned.sequence,
-                &planned.ordering_key,
-                state.status().as_str(),
-                state.due_at().map(Timestamp::as_micros),
-                state.finished_at().map(Timestamp::as_micros),
-                state.reason().map(ParkReason::as_str),
-                planned.progress.claim,
-            )
-        })
-        .collect();
-    sqlx::query(statement::INSERT_DELIVERIES)
-        .bind(row::batch(&rows)?)
-        .bind(now.as_micros())
-        .execute(transaction)
-        .await?;
-    Ok(())
-}
-
-async fn advance_sequences(
-    transaction: &mut SqliteConnection,
-    planned: &[Planned],
-) -> Result<(), StoreError> {
-    let last: HashMap<_, _> =
-        planned.iter().map(|one| (one.webhook.number, one.sequence)).collect();
-    let rows: Vec<_> = last.into_iter().collect();
-    sqlx::query(statement::ADVANCE_SEQUENCES).bind(row::batch(&rows)?).execute(transaction).await?;
-    Ok(())
+) -> Result<Unbound, StoreError> {
+    let rows = (numbers.last_delivery + 1..).zip(planned).map(|(position, planned)| {
+        let state = planned.progress.state;
+        (
+            position,
+            planned.id,
+            numbers.last_event + 1 + number(planned.event),
+            planned.webhook.number,
+            planned.sequence,
+            &planned.ordering_key,
+            state.status().as_str(),
+            state.due_at().map(Timestamp::as_micros),
+            state.finished_at().map(Timestamp::as_micros),
+            state.reason().map(ParkReason::as_str),
+            planned.progress.claim,
+        )
+    });
+    let script = script.bind(row::batch(&rows.collect::<Vec<_>>())?).bind(now.as_micros());
+    let last = planned.iter().map(|one| (one.webhook.number, one.sequence));
+    let last: HashMap<_, _> = last.collect();
+    Ok(script.bind(row::batch(&last.into_iter().collect::<Vec<_>>())?))
 }
 
 pub(super) fn number(count: usize) -> i64 {

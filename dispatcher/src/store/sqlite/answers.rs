@@ -5,6 +5,7 @@ use bluum_hooks_shared::time::Timestamp;
 use bytes::Bytes;
 use sqlx::{SqliteConnection, SqlitePool};
 
+use super::script::{self, Ran, Unbound};
 use super::{row, statement};
 use crate::store::{ANSWER_LIFE, Answer, NewAnswer, StoreError};
 use crate::vault::{Sealed, Vault};
@@ -30,6 +31,23 @@ pub(super) async fn keep(
     if answers.is_empty() {
         return Ok(());
     }
+    let keep = bind(script::KEEP.query(), answers, vault, now)?;
+    let [kept, _forgotten] = script::run(keep, transaction).await?;
+    all_kept(&kept, answers)
+}
+
+/// What `KEEP_ANSWERS` says of these answers.
+pub(super) fn all_kept(kept: &Ran, answers: &[NewAnswer]) -> Result<(), StoreError> {
+    if kept.changed < answers.len() as u64 { Err(StoreError::KeyUsed) } else { Ok(()) }
+}
+
+/// Binds the values of `KEEP_ANSWERS` and `FORGET_ANSWERS`.
+pub(super) fn bind(
+    script: Unbound,
+    answers: &[NewAnswer],
+    vault: &Vault,
+    now: Timestamp,
+) -> Result<Unbound, StoreError> {
     let mut bodies = Vec::new();
     let mut rows = Vec::with_capacity(answers.len());
     for NewAnswer { caller, idempotency_key, answer } in answers {
@@ -52,17 +70,8 @@ pub(super) async fn keep(
             answer.secret.then(|| vault.key_id()),
         ));
     }
-    let kept = sqlx::query(statement::KEEP_ANSWERS)
-        .bind(row::batch(&rows)?)
-        .bind(bodies)
-        .bind(expired(now))
-        .bind(now.as_micros())
-        .execute(&mut *transaction)
-        .await?;
-    if kept.rows_affected() < rows.len() as u64 {
-        return Err(StoreError::KeyUsed);
-    }
-    forget(transaction, now).await
+    let script = script.bind(row::batch(&rows)?).bind(bodies);
+    Ok(script.bind(expired(now)).bind(now.as_micros()).bind(expired(now)))
 }
 
 /// Deletes some of those that have expired.

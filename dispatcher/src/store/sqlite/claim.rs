@@ -1,11 +1,13 @@
 //! Claim: hand out what is due, fairly, as far as there are slots.
 
-use bluum_hooks_shared::time::Timestamp;
-use sqlx::{Connection, SqliteConnection};
+use std::collections::BTreeMap;
 
-use super::{SqliteStore, park, record, row, statement};
+use bluum_hooks_shared::time::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::{SqliteStore, park, record, row, script, statement};
 use crate::crash_point;
-use crate::policy::state::State;
+use crate::policy::state::{Progress, State};
 use crate::slots::{Slot, Slots};
 use crate::store::{Claimed, Due, LEASE, Registry, Store, StoreError, Work, turns};
 
@@ -34,95 +36,96 @@ pub(super) async fn claim_due(
     }
     crash_point::reach("claim.looked");
     let mut writer = store.writer().await?;
-    let due = claim(&mut writer.connection, lanes, slots, &registry, now).await;
+    let due = claim_lanes(&mut writer.connection, lanes, slots, &registry, now).await;
+    let due = script::or_rollback(due, &mut writer.connection).await;
     writer.ended(&due);
     let due = due?;
     Ok(Due { next_due: due.next_due.into_iter().chain(next_due).min(), ..due })
 }
 
-async fn claim(
+async fn claim_lanes(
     connection: &mut SqliteConnection,
     lanes: Vec<(i64, Vec<Slot>)>,
     slots: &Slots,
     registry: &Registry,
     now: Timestamp,
 ) -> Result<Due, StoreError> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let begin = script::BEGIN_CLAIMS.query().bind(offered(&lanes)?).bind(now.as_micros());
+    let [_begun, due] = script::run(begin, connection).await?;
     crash_point::reach("claim.begun");
-    let offered: Vec<_> = lanes.iter().map(|(webhook, free)| (*webhook, free.len())).collect();
-    let Claims { claimed, found, gave_up } =
-        claim_lanes(&mut transaction, lanes, registry, now).await?;
-    for ((webhook, offered), found) in offered.into_iter().zip(found) {
-        slots.set_backlog(webhook, found == offered);
+    let due = row::claimables(&due.rows, registry)?;
+    let due: Vec<_> = due.into_iter().map(Ready::as_stored).collect();
+    for (webhook, free) in &lanes {
+        let found = due.iter().filter(|ready| ready.delivery.webhook.number == *webhook).count();
+        slots.set_backlog(*webhook, found >= free.len());
     }
-    transaction.commit().await?;
+    let claims = claim(due, lanes, now);
+    record::set_progress(connection, &claims.changes).await?;
+    crash_point::reach("claim.updated");
+    record::release(connection, &claims.given_up, registry, now).await?;
+    let [_] = script::run(script::END.query(), connection).await?;
     crash_point::reach("claim.committed");
-    let work: Vec<_> = claimed.into_iter().map(|(claimed, slot)| Work { claimed, slot }).collect();
+    let claimed = claims.claimed.into_iter();
+    let work: Vec<_> = claimed.map(|(claimed, slot)| Work { claimed, slot }).collect();
     let lease_ends = (!work.is_empty()).then(|| now.plus(LEASE));
-    Ok(Due { work, next_due: if gave_up { Some(now) } else { lease_ends } })
+    let next_due = if claims.given_up.is_empty() { lease_ends } else { Some(now) };
+    Ok(Due { work, next_due })
+}
+
+/// The webhooks that are offered places, and how many, for `DUE_OF_LANES`.
+pub(super) fn offered<T>(lanes: &[(i64, Vec<T>)]) -> Result<String, StoreError> {
+    row::batch(&lanes.iter().map(|(webhook, places)| (webhook, places.len())).collect::<Vec<_>>())
+}
+
+/// A delivery that is due.
+pub(super) struct Ready {
+    pub(super) delivery: Claimed,
+    /// Its progress in the database, which may still be queued.
+    pub(super) stored: Progress,
+}
+
+impl Ready {
+    pub(super) fn as_stored(delivery: Claimed) -> Self {
+        Self { stored: delivery.progress, delivery }
+    }
+
+    fn change(&self) -> row::ProgressRow {
+        row::progress_row(self.delivery.position, &self.stored, &self.delivery.progress)
+    }
 }
 
 /// What was claimed, each for one of the places offered.
 pub(super) struct Claims<T> {
     pub(super) claimed: Vec<(Claimed, T)>,
-    /// How many were due in each lane, as far as it was looked.
-    found: Vec<usize>,
-    /// Whether some were parked, having been claimed and lost too often.
-    gave_up: bool,
+    /// For `SET_PROGRESS`; also of what has become due and was not claimed.
+    pub(super) changes: Vec<row::ProgressRow>,
+    /// Lines whose first delivery was parked, having been claimed and lost too often.
+    pub(super) given_up: Vec<(i64, String)>,
 }
 
-/// Claims what is due to these webhooks, as far as there are places for it.
-pub(super) async fn claim_lanes<T>(
-    transaction: &mut SqliteConnection,
-    lanes: Vec<(i64, Vec<T>)>,
-    registry: &Registry,
-    now: Timestamp,
-) -> Result<Claims<T>, StoreError> {
-    let mut claims = Claims { claimed: Vec::new(), found: Vec::new(), gave_up: false };
-    let mut changes = Vec::new();
-    let mut given_up = Vec::new();
+/// Claims what has been due longest to each of these webhooks, as far as there are places for it.
+pub(super) fn claim<T>(due: Vec<Ready>, lanes: Vec<(i64, Vec<T>)>, now: Timestamp) -> Claims<T> {
+    let mut claims = Claims { claimed: Vec::new(), changes: Vec::new(), given_up: Vec::new() };
+    let mut of_webhook: BTreeMap<i64, Vec<Ready>> = BTreeMap::new();
+    for ready in due {
+        of_webhook.entry(ready.delivery.webhook.number).or_default().push(ready);
+    }
     for (webhook, places) in lanes {
-        let due = due_of_webhook(&mut *transaction, webhook, places.len(), registry, now).await?;
-        claims.found.push(due.len());
-        for (mut claimed, place) in due.into_iter().zip(places) {
-            let before = claimed.progress;
-            let Ok(after) = turns::claimed(before, now) else { continue };
-            changes.push(row::progress_row(claimed.position, &before, &after));
+        let Some(due) = of_webhook.get_mut(&webhook) else { continue };
+        due.sort_by_key(|ready| (ready.delivery.progress.state.due_at(), ready.delivery.position));
+        for (mut ready, place) in due.drain(..due.len().min(places.len())).zip(places) {
+            let Ok(after) = turns::claimed(ready.delivery.progress, now) else { continue };
+            ready.delivery.progress = after;
+            claims.changes.push(ready.change());
             if matches!(after.state, State::Leased { .. }) {
-                claimed.progress = after;
-                claims.claimed.push((claimed, place));
-            } else if let Some(key) = claimed.ordering_key {
-                given_up.push((webhook, key));
+                claims.claimed.push((ready.delivery, place));
+            } else if let Some((webhook, key)) = ready.delivery.line() {
+                claims.given_up.push((webhook, key.to_owned()));
             }
         }
     }
-    crash_point::reach("claim.selected");
-    if changes.is_empty() {
-        return Ok(claims);
-    }
-    sqlx::query(statement::SET_PROGRESS)
-        .bind(row::batch(&changes)?)
-        .execute(&mut *transaction)
-        .await?;
-    crash_point::reach("claim.updated");
-    claims.gave_up = !given_up.is_empty();
-    let lines = given_up.iter().map(|(webhook, key)| ((*webhook, key.as_str()), None)).collect();
-    record::release(transaction, &lines, registry, now).await?;
-    Ok(claims)
-}
-
-async fn due_of_webhook(
-    transaction: &mut SqliteConnection,
-    webhook: i64,
-    limit: usize,
-    registry: &Registry,
-    now: Timestamp,
-) -> Result<Vec<Claimed>, StoreError> {
-    let due: row::Claimables = sqlx::query_as(statement::DUE_OF_WEBHOOK)
-        .bind(webhook)
-        .bind(now.as_micros())
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_one(transaction)
-        .await?;
-    row::all_claimable(&due, registry)
+    let left = of_webhook.values().flatten();
+    let became_due = left.filter(|ready| ready.delivery.progress != ready.stored);
+    claims.changes.extend(became_due.map(Ready::change));
+    claims
 }

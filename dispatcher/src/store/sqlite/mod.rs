@@ -9,6 +9,7 @@ mod audit;
 mod backfill;
 mod change;
 mod claim;
+mod commit;
 mod forget;
 mod open;
 mod outbox;
@@ -19,6 +20,7 @@ mod registry;
 mod rekey;
 mod replay;
 mod row;
+mod script;
 mod seal;
 pub mod statement;
 
@@ -40,10 +42,9 @@ pub use open::OpenError;
 pub use rekey::{RekeyError, Rekeyed, rekey};
 
 use super::{
-    Accepted, Advanced, Answer, Backlog, Change, DeliveryFilter, Drained, Due, EventFilter,
-    Forgotten, Health, Horizon, Keep, Kept, NewAnswer, NewEvent, Outage, OutboxReader, Page,
-    Recorded, Registry, ReplayFilter, Report, Store, StoreError, StoredAttempt, StoredDelivery,
-    StoredEvent, failing,
+    Advanced, Answer, Backlog, Batch, Change, Committed, DeliveryFilter, Drained, Due, EventFilter,
+    Forgotten, Health, Horizon, Keep, Kept, Outage, OutboxReader, Page, Registry, ReplayFilter,
+    Store, StoreError, StoredAttempt, StoredDelivery, StoredEvent, failing,
 };
 use crate::crash_point;
 use crate::policy::state::ParkReason;
@@ -189,19 +190,22 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn accept(
+    async fn commit(
         &self,
-        events: &[NewEvent],
-        answers: &[NewAnswer],
+        batch: Batch<'_>,
         slots: &Slots,
         now: Timestamp,
-    ) -> Result<Accepted, StoreError> {
+    ) -> Result<Committed, StoreError> {
         let mut writer = self.writer().await?;
         let (registry, vault) = (self.registry(), &self.vault);
-        let accepted =
-            accept::accept(&mut writer, events, answers, &registry, vault, slots, now).await;
-        writer.ended(&accepted);
-        accepted
+        let committed = commit::commit(&mut writer, batch, &registry, vault, slots, now).await;
+        let committed = script::or_rollback(committed, &mut writer.connection).await;
+        writer.ended(&committed);
+        let (committed, changed) = committed?;
+        if !changed.is_empty() {
+            self.change_registry(|current| failing::put(changed, current));
+        }
+        Ok(committed)
     }
 
     async fn answer(
@@ -220,21 +224,6 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> Result<Due, StoreError> {
         claim::claim_due(self, per_webhook, slots, now).await
-    }
-
-    async fn record(
-        &self,
-        reports: &[Report],
-        now: Timestamp,
-    ) -> Result<Vec<Recorded>, StoreError> {
-        let mut writer = self.writer().await?;
-        let recorded = record::record(&mut writer, reports, &self.registry(), now).await;
-        writer.ended(&recorded);
-        let (recorded, changed) = recorded?;
-        if !changed.is_empty() {
-            self.change_registry(|current| failing::put(changed, current));
-        }
-        Ok(recorded)
     }
 
     async fn drain_outbox(

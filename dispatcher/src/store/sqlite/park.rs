@@ -78,13 +78,13 @@ async fn some(
         Some(standing.become_(&after))
     };
     let changes: Vec<_> = found.iter().filter_map(change).collect();
-    let update = sqlx::query(statement::SET_PROGRESS).bind(row::batch(&changes)?);
-    update.execute(&mut *transaction).await?;
+    record::set_progress(&mut transaction, &changes).await?;
     crash_point::reach("park.updated");
     // Those behind them with later numbers are next.
     let freed = found.iter().filter(|one| up_to < ALL && one.progress.state != State::Queued);
-    let freed = freed.filter_map(|one| Some(((webhook, one.ordering_key.as_deref()?), None)));
-    record::release(&mut transaction, &freed.collect(), registry, now).await?;
+    let freed: Vec<_> =
+        freed.filter_map(|one| Some((webhook, one.ordering_key.clone()?))).collect();
+    record::release(&mut transaction, &freed, registry, now).await?;
     transaction.commit().await?;
     crash_point::reach("park.committed");
     Ok(changes.len())

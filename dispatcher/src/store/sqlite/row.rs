@@ -152,10 +152,6 @@ fn webhook(number: i64, registry: &Registry) -> Result<&Arc<Webhook>, StoreError
         .ok_or_else(|| StoreError::Corrupt(format!("a delivery to webhook {number}, unknown")))
 }
 
-/// Deliveries that are not claimed yet, with their events: what `DUE_OF_WEBHOOK` and `SUCCESSORS`
-/// select.
-pub(super) type Claimables = (Vec<u8>, String, Option<Vec<u8>>);
-
 /// The columns of one of them.
 type Claimable = (
     i64,
@@ -174,20 +170,23 @@ type Claimable = (
     String,
 );
 
-/// Those that can be read. One that cannot is for a person to look at, and holds up no other.
-pub(super) fn all_claimable(
-    (rows, lengths, bodies): &Claimables,
+/// Deliveries that are not claimed yet, with their events: what `DUE_OF_LANES` and `SUCCESSORS`
+/// select. One that cannot be read is for a person to look at, and holds up no other.
+pub(super) fn claimables(
+    rows: &[SqliteRow],
     registry: &Registry,
 ) -> Result<Vec<Claimed>, StoreError> {
-    let rows = String::from_utf8_lossy(rows);
-    let rows: Vec<&RawValue> = unbatch(&rows)?;
-    let lengths: Vec<usize> = unbatch(lengths)?;
-    let mut bodies = bodies.as_deref().unwrap_or_default();
-    let mut all = Vec::with_capacity(rows.len());
-    for (row, length) in rows.into_iter().zip(lengths) {
+    let Some(gathered) = rows.first() else { return Ok(Vec::new()) };
+    let columns = String::from_utf8_lossy(gathered.try_get(0)?);
+    let columns: Vec<&RawValue> = unbatch(&columns)?;
+    let lengths: Vec<usize> = unbatch(gathered.try_get(1)?)?;
+    let bodies: Option<&[u8]> = gathered.try_get(2)?;
+    let mut bodies = bodies.unwrap_or_default();
+    let mut all = Vec::with_capacity(columns.len());
+    for (columns, length) in columns.into_iter().zip(lengths) {
         let (body, rest) = bodies.split_at(length.min(bodies.len()));
         bodies = rest;
-        match claimable(row.get(), body, registry) {
+        match claimable(columns.get(), body, registry) {
             Ok(claimed) => all.push(claimed),
             Err(failure) => error!(
                 error = %Chain(&failure),

@@ -63,13 +63,36 @@ SELECT
     )
 FROM lanes WHERE lanes.webhook IS NOT NULL";
 
-pub(crate) const DUE_OF_WEBHOOK: &str = claimable!(
+/// For each of the given (webhook, places) pairs, what has been due longest, up to so many. From
+/// each one a seek leads to the next, because no subquery can be given a limit of its own.
+pub(crate) const DUE_OF_LANES: &str = claimable!(
     "
-FROM deliveries AS delivery
-JOIN events AS event ON event.position = delivery.event
-WHERE delivery.webhook = ?1 AND delivery.due_at <= ?2
-ORDER BY delivery.due_at, delivery.position
-LIMIT ?3"
+FROM (
+    WITH RECURSIVE due (webhook, places, due_at, position) AS (
+        SELECT first.webhook, lane.value ->> 1, first.due_at, first.position
+        FROM jsonb_each(?1) AS lane
+        JOIN deliveries AS first ON first.position = (
+            SELECT position FROM deliveries
+            WHERE webhook = lane.value ->> 0 AND due_at <= ?2
+            ORDER BY due_at, position
+            LIMIT 1
+        )
+        UNION ALL
+        SELECT next.webhook, due.places - 1, next.due_at, next.position
+        FROM due
+        JOIN deliveries AS next ON next.position = (
+            SELECT position FROM deliveries
+            WHERE webhook = due.webhook AND due_at <= ?2
+                AND (due_at, position) > (due.due_at, due.position)
+            ORDER BY due_at, position
+            LIMIT 1
+        )
+        WHERE due.places > 1
+    )
+    SELECT position FROM due
+) AS due
+JOIN deliveries AS delivery ON delivery.position = due.position
+JOIN events AS event ON event.position = delivery.event"
 );
 
 // Parking what a stopped webhook is owed
