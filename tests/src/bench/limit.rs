@@ -7,10 +7,10 @@ use http::Request;
 use http_body_util::Full;
 
 use super::receiver::Receiver;
-use super::{CONNECTIONS, PAYLOAD, load, on_a_thread};
+use super::{CONNECTIONS, Outcome, PAYLOAD, load, on_a_thread};
 
 /// How many requests a second go over kept-alive connections when nobody does anything with them.
-pub fn measure(length: Duration) -> f64 {
+pub fn measure(length: Duration) -> Outcome<f64> {
     let receiver = Receiver::start();
     let address = receiver.address;
     let body = Bytes::from(vec![b'x'; PAYLOAD]);
@@ -21,5 +21,6 @@ pub fn measure(length: Duration) -> f64 {
         };
         load::saturate(address, CONNECTIONS, length, request).await
     });
-    client.join().expect("the client").per_second()
+    let done = client.join().expect("the client");
+    done.map(|done| done.per_second()).map_err(|why| format!("plain HTTP: {why}"))
 }

@@ -4,12 +4,18 @@
 //! they share the machine with what they measure. Beside every scenario runs plain HTTP between the
 //! same two: the physical limit of that machine in that minute.
 
+pub mod bars;
+pub mod document;
+pub mod figures;
 pub mod limit;
 pub mod load;
+pub mod machine;
 pub mod process;
+pub mod progress;
 pub mod receiver;
-pub mod report;
 pub mod scenario;
+mod stage;
+mod table;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,6 +28,9 @@ use crate::wait;
 pub const PAYLOAD: usize = 1024;
 /// Connections that publish, or post in the run of plain HTTP.
 pub const CONNECTIONS: usize = 64;
+
+/// What a step came to, or what failed and why, for whoever runs the benchmark.
+pub type Outcome<T> = Result<T, String>;
 
 /// Runs a future on a thread of its own, with a runtime of its own.
 pub fn on_a_thread<F>(future: impl FnOnce() -> F + Send + 'static) -> thread::JoinHandle<F::Output>

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use crate::client::Client;
+use super::Outcome;
+use crate::client::{Call, Client};
 use crate::daemon::{Daemon, memory};
 
 /// Ticks of the system's clock in a second: fixed for user space on Linux.
 const TICKS: u64 = 100;
+/// How many commits of accepting and recording there were, by kind.
+const COMMITS: &str = "bluum_hooks_commit_duration_seconds_count";
 
 /// A moment's reading.
 #[derive(Debug, Clone, Copy)]
@@ -18,19 +21,26 @@ pub struct Used {
 }
 
 /// Reads the books of a daemon.
-pub async fn used(daemon: &Daemon, operator: &Client) -> Used {
-    let stat = format!("/proc/{}/stat", daemon.process_id());
-    let stat = std::fs::read_to_string(stat).expect("Linux");
+pub async fn used(daemon: &Daemon, operator: &Client) -> Outcome<Used> {
+    let metrics = operator.try_send(Call::get("/metrics")).await;
+    let metrics = metrics.map_err(|why| format!("no metrics: {why}"))?;
+    let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
+    let counts = metrics.lines().filter_map(|line| line.strip_prefix(COMMITS)?.rsplit(' ').next());
+    // None of a kind that there was no commit of since the start.
+    let commits = counts.filter_map(|count| count.parse::<u64>().ok()).sum();
+    Ok(Used { cpu: cpu(daemon)?, commits })
+}
+
+fn cpu(daemon: &Daemon) -> Outcome<Duration> {
+    let path = format!("/proc/{}/stat", daemon.process_id());
+    let stat = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
     // Behind the name, which may hold spaces: the 14th and the 15th field.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
-    let ticks = |field: usize| fields[field].parse::<u64>().expect("a number");
-    let cpu = Duration::from_millis((ticks(11) + ticks(12)) * 1000 / TICKS);
-    let metrics = operator.get("/metrics").await;
-    let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
-    let counts = metrics.lines().filter_map(|line| {
-        line.strip_prefix("bluum_hooks_commit_duration_seconds_count")?.rsplit(' ').next()
-    });
-    Used { cpu, commits: counts.filter_map(|count| count.parse::<u64>().ok()).sum() }
+    let ticks = |field: usize| fields.get(field).and_then(|ticks| ticks.parse::<u64>().ok());
+    match (ticks(11), ticks(12)) {
+        (Some(user), Some(system)) => Ok(Duration::from_millis((user + system) * 1000 / TICKS)),
+        _ => Err(format!("{path} says '{stat}'")),
+    }
 }
 
 /// The most memory it has had, in MiB, since its start.

@@ -87,10 +87,10 @@ impl Receiver {
         self.seen.measuring.store(true, Ordering::Relaxed);
     }
 
-    /// How long they took.
+    /// How long they took, of those that were not asked for yet.
     pub fn latencies(&self) -> Vec<Duration> {
-        let took = self.seen.took.lock().unwrap_or_else(PoisonError::into_inner);
-        took.iter().copied().map(Duration::from_micros).collect()
+        let mut took = self.seen.took.lock().unwrap_or_else(PoisonError::into_inner);
+        took.drain(..).map(Duration::from_micros).collect()
     }
 }
 
