@@ -43,18 +43,11 @@ struct Counts {
     parked: By<Counter>,
     stale: Counter,
     faults: By<Counter>,
-    commit_time: By<Histogram>,
+    commit_time: Histogram,
     in_flight: Gauge,
     slots: Gauge,
     backlogs: Gauge,
     outbox_rejected: Gauge,
-}
-
-/// What a commit was for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Commit {
-    Accept,
-    Record,
 }
 
 impl Metrics {
@@ -98,12 +91,8 @@ impl Metrics {
     }
 
     /// A commit took so long, whatever came of it.
-    pub fn committed(&self, commit: Commit, duration: Duration) {
-        let kind = match commit {
-            Commit::Accept => "accept",
-            Commit::Record => "record",
-        };
-        self.0.commit_time.get_or_create(&[("kind", kind)]).observe(duration.as_secs_f64());
+    pub fn committed(&self, duration: Duration) {
+        self.0.commit_time.observe(duration.as_secs_f64());
     }
 
     /// So many rows of the outbox wait for a person.
@@ -136,7 +125,7 @@ impl Default for Metrics {
             parked: By::default(),
             stale: Counter::default(),
             faults: By::default(),
-            commit_time: By::new_with_constructor(|| Histogram::new(COMMIT_BUCKETS)),
+            commit_time: Histogram::new(COMMIT_BUCKETS),
             in_flight: Gauge::default(),
             slots: Gauge::default(),
             backlogs: Gauge::default(),
@@ -199,7 +188,7 @@ mod tests {
         metrics.recorded(&Progress::new(State::Parked { finished_at, reason }));
         metrics.stale();
         metrics.fault(Fault::Resolver);
-        metrics.committed(Commit::Accept, Duration::from_millis(2));
+        metrics.committed(Duration::from_millis(2));
         let text = metrics.to_text(&slots);
         for line in [
             "bluum_hooks_events_accepted_total 3",
@@ -211,7 +200,7 @@ mod tests {
             "bluum_hooks_deliveries_parked_total{reason=\"exhausted\"} 1",
             "bluum_hooks_records_stale_total 1",
             "bluum_hooks_own_faults_total{fault=\"resolver\"} 1",
-            "bluum_hooks_commit_duration_seconds_count{kind=\"accept\"} 1",
+            "bluum_hooks_commit_duration_seconds_count 1",
             "bluum_hooks_in_flight 1",
             "bluum_hooks_slots 7",
             "bluum_hooks_webhooks_backlogged 0",

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bluum_hooks_dispatcher::acceptor::Acceptor;
 use bluum_hooks_dispatcher::clock::Clock;
 use bluum_hooks_dispatcher::context::Context;
 use bluum_hooks_dispatcher::engine::Engine;
@@ -96,7 +97,8 @@ impl Clockwork {
             disable_after: DISABLE_AFTER,
             attempts_on: Handle::current(),
         };
-        let engine = tokio::spawn(engine.run(handed_over));
+        let (_nobody, requests) = Acceptor::new();
+        let engine = tokio::spawn(engine.run(handed_over, requests));
         Self { context, clock, tenant, webhook, work, engine }
     }
 

@@ -58,7 +58,6 @@ async fn what_happens_is_counted() {
             ("deliveries_total{outcome=\"delivered\"}", "5"),
             ("deliveries_total{outcome=\"parked\"}", "5"),
             ("deliveries_parked_total{reason=\"exhausted\"}", "5"),
-            ("commit_duration_seconds_count{kind=\"accept\"}", "5"),
             ("records_stale_total", "0"),
             ("slots", "9"),
             ("in_flight", "0"),

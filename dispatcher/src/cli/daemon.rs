@@ -101,13 +101,12 @@ impl Daemon {
             disable_after: config.disable_after,
             attempts_on: Handle::current(),
         };
-        tasks.spawn_on(engine.run(handed_over), &on_loops);
-        tasks.spawn(Outbox { context: context.clone(), work: work.clone() }.run());
+        let (acceptor, requests) = Acceptor::new();
+        tasks.spawn_on(engine.run(handed_over, requests), &on_loops);
+        tasks.spawn(Outbox { context: context.clone(), work }.run());
         tasks.spawn(Replayer { context: context.clone() }.run());
         tasks.spawn(upkeep::run(context.clone()));
         tasks.spawn(Retention { context: context.clone(), ages: config.retention }.run());
-        let (acceptor, committer) = Acceptor::new(context.clone(), work);
-        tasks.spawn_on(committer.run(), &on_loops);
         let limiter = Limiter::new(limits.rates, &context.clock);
         let shared = context.clone();
         let api = Api {

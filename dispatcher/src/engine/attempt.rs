@@ -20,11 +20,29 @@ use crate::notice;
 use crate::policy::judge::{Verdict, judge};
 use crate::policy::pace::Sign;
 use crate::policy::state::{Input, Progress, State, step};
+use crate::slots::{Slot, Turn};
 use crate::store::{Claimed, NewAttempt, Report, Unreadable, Webhook};
 use crate::transport::{Answer, Request, SendError};
 
-/// Makes the request that is owed, and says what came of it.
-pub(super) async fn attempt(engine: &Engine, mut claimed: Claimed) -> Report {
+/// Makes the request that is owed, when its turn comes, and says what came of it. The turn is kept
+/// until that is recorded.
+pub(super) async fn attempt(
+    engine: &Engine,
+    claimed: Claimed,
+    slot: &Slot,
+) -> (Report, Option<Turn>) {
+    let turn = tokio::select! {
+        biased;
+        turn = slot.turn(claimed.webhook.max_in_flight()) => turn,
+        () = engine.context.shutdown.intake_stopped() => None,
+    };
+    let Some(turn) = turn else {
+        return (decide(engine, claimed, Input::GivenBack, None), None);
+    };
+    (request(engine, claimed).await, Some(turn))
+}
+
+async fn request(engine: &Engine, mut claimed: Claimed) -> Report {
     // It may have been changed or stopped since the delivery was claimed.
     if let Some(webhook) = engine.context.store.registry().webhook_numbered(claimed.webhook.number)
     {

@@ -1,17 +1,17 @@
-//! The engine: claim, attempt, record.
+//! The engine: commit, claim, attempt.
 //!
 //! ```text
-//!   store.accept ──▶ work ──┐
-//!                           ├──▶ attempt (one task each) ──▶ reports ──▶ store.record
-//!   store.claim_due ────────┘            ▲                                  │
-//!                                        └── the next in line, handed on ───┘
+//!   requests ──▶ store.commit ──▶ attempt (one task each) ──▶ outcomes ──┐
+//!                  ▲       store.claim_due ──▶ ▲                         │
+//!                  └─────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Three loops and no state of their own: what is owed stands in the database, what is under way is
+//! Two loops and no state of their own: what is owed stands in the database, what is under way is
 //! bounded by the slots.
 
 mod attempt;
 mod claim;
+mod commit;
 mod record;
 
 use std::sync::Arc;
@@ -24,10 +24,13 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use tracing::error;
 
+use commit::Committer;
+
+use crate::acceptor::Request;
 use crate::context::Context;
 use crate::crash_point;
 use crate::policy::retry::RetrySchedule;
-use crate::slots::{HandOn, Slot};
+use crate::slots::{HandOn, Slot, Turn};
 use crate::store::{Report, Webhook, Work};
 use crate::transport::Transport;
 
@@ -44,9 +47,16 @@ pub struct Engine {
     pub attempts_on: Handle,
 }
 
-/// A report on its way to the store, with the slot that its delivery still holds.
+/// A report on its way to the store.
 struct Outcome {
     report: Report,
+    held: Held,
+}
+
+/// What a delivery holds until it is recorded.
+struct Held {
+    /// If a request was made.
+    _turn: Option<Turn>,
     slot: Slot,
 }
 
@@ -71,10 +81,10 @@ impl Attempts {
         let listens = work.claimed.webhook.listener().is_some();
         let mut attempt = Box::pin(async move {
             let Work { claimed, slot } = work;
-            let report = attempt::attempt(&engine, claimed).await;
+            let (report, turn) = attempt::attempt(&engine, claimed, &slot).await;
             crash_point::reach("send.decided");
-            // The recorder outlives every attempt; were it gone, the lease would run out.
-            let _ = outcomes.send(Outcome { report, slot });
+            // The committer outlives every attempt; were it gone, the lease would run out.
+            let _ = outcomes.send(Outcome { report, held: Held { _turn: turn, slot } });
         });
         // Tasks begin in any order; what goes down a stream goes in the order of the claims.
         if listens
@@ -87,12 +97,16 @@ impl Attempts {
 }
 
 impl Engine {
-    /// Delivers until shutdown: until the senders of `work` are gone, nothing is in flight, and
-    /// everything is recorded.
+    /// Accepts and delivers until shutdown: until the senders of `work` and `requests` are gone,
+    /// nothing is in flight, and everything is recorded.
     ///
     /// A loop that ends before it should ends the engine: better no daemon than one that looks well
     /// and delivers nothing.
-    pub async fn run(self, mut work: mpsc::UnboundedReceiver<Work>) {
+    pub async fn run(
+        self,
+        mut work: mpsc::UnboundedReceiver<Work>,
+        requests: mpsc::Receiver<Request>,
+    ) {
         let (outcomes, inbox) = mpsc::unbounded_channel();
         let shutdown = self.context.shutdown.clone();
         let attempts = Attempts {
@@ -101,7 +115,14 @@ impl Engine {
             tasks: TaskTracker::new(),
             unrecorded: Unrecorded::default(),
         };
-        let mut recorder = tokio::spawn(record::run(attempts.downgrade(), inbox));
+        let committer = Committer {
+            attempts: attempts.downgrade(),
+            outcomes: inbox,
+            requests,
+            pending: Vec::new(),
+            again_at: None,
+        };
+        let mut committer = tokio::spawn(committer.run());
         let mut claimer = tokio::spawn(claim::run(attempts.clone()));
         let mut claiming = true;
         loop {
@@ -117,7 +138,7 @@ impl Engine {
                         return died("claimer", &ended);
                     }
                 }
-                ended = &mut recorder => return died("recorder", &ended),
+                ended = &mut committer => return died("committer", &ended),
             }
         }
         if claiming {
@@ -126,8 +147,8 @@ impl Engine {
         attempts.tasks.close();
         attempts.tasks.wait().await;
         drop(attempts);
-        if let Err(error) = recorder.await {
-            died("recorder", &Err(error));
+        if let Err(error) = committer.await {
+            died("committer", &Err(error));
         }
     }
 
@@ -140,7 +161,7 @@ impl Engine {
     }
 }
 
-/// [`Attempts`] as the recorder holds it: its inbox closes with the last attempt.
+/// [`Attempts`] as the committer holds it: its inbox closes with the last attempt.
 struct WeakAttempts {
     engine: Engine,
     outcomes: mpsc::WeakUnboundedSender<Outcome>,

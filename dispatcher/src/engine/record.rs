@@ -1,86 +1,56 @@
-//! The recorder: writes what came of attempts, many in one commit, and starts the next in line.
-//!
-//! Nothing that happened is forgotten while the process lives: if the database refuses, the
-//! reports are kept, their slots with them, and tried again. So a full disk slows the engine to a
-//! halt and loses nothing.
+//! What follows from an attempt beside being written: it is counted, the next in line is started, a
+//! webhook may be disabled.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bluum_hooks_shared::api::{DeliveryStatus, WebhookStatus};
-use tokio::sync::mpsc;
-use tracing::{error, warn};
+use tracing::warn;
 
-use super::{Engine, Outcome, WeakAttempts};
+use super::{Engine, Held, Outcome, WeakAttempts};
 use crate::context::Context;
 use crate::crash_point;
-use crate::metrics::Commit;
 use crate::notice;
 use crate::policy::state::{Input, ParkReason, State, step};
 use crate::slots::{HandOn, Slot};
 use crate::store::{Change, Claimed, Edit, Recorded, Report, StoreError, Webhook, Work};
-use crate::telemetry::Chain;
-
-/// Reports in one commit at most.
-const MAX_BATCH: usize = 1024;
-/// How long to wait after the database refused.
-const AFTER_ERROR: Duration = Duration::from_millis(250);
 
 /// Why a webhook is disabled: its receiver answered 410.
 const GONE: &str = "gone";
 /// Why a webhook is disabled: every attempt has failed for too long.
 const FAILING: &str = "failing";
 
-pub(super) async fn run(attempts: WeakAttempts, mut inbox: mpsc::UnboundedReceiver<Outcome>) {
+/// Counts what was recorded, and starts what was claimed in the same commit. Returns what cannot be
+/// started any more.
+pub(super) fn settle(
+    attempts: &WeakAttempts,
+    reports: &[Report],
+    held: Vec<Held>,
+    recorded: Vec<Option<Recorded>>,
+) -> Vec<Outcome> {
     let engine = &attempts.engine;
-    let mut pending: Vec<Outcome> = Vec::new();
-    loop {
-        if pending.is_empty() {
-            match inbox.recv().await {
-                Some(outcome) => pending.push(outcome),
-                None => return,
-            }
-        }
-        while pending.len() < MAX_BATCH
-            && let Ok(outcome) = inbox.try_recv()
-        {
-            pending.push(outcome);
-        }
-        let mut caught_up = pending.len() < MAX_BATCH;
-        let (reports, slots): (Vec<Report>, Vec<Slot>) =
-            pending.drain(..).map(|outcome| (outcome.report, outcome.slot)).unzip();
-        // First, so that whoever sees the delivery parked sees the webhook disabled.
-        disable(engine, &reports).await;
-        let Some(recorded) = record(&attempts, &reports, &mut caught_up).await else { return };
-        if caught_up || inbox.is_empty() {
-            attempts.unrecorded.store(false, Ordering::Release);
-        }
-        if !reports.iter().zip(&recorded).all(|(report, recorded)| is_all(report, recorded)) {
-            engine.context.bell.ring();
-        }
-        if reports.iter().any(|report| report.notice.is_some()) {
-            engine.context.arrivals.tell();
-        }
-        for ((report, recorded), slot) in reports.iter().zip(recorded).zip(slots) {
-            count(engine, report, recorded.as_ref());
-            match recorded {
-                None | Some(Recorded::Applied { successor: None }) => {}
-                Some(Recorded::Applied { successor: Some(claimed) }) => match attempts.upgrade() {
-                    Some(running) => {
-                        running.start(Work { claimed, slot });
-                        crash_point::reach("record.handed_on");
-                    }
-                    None => pending.push(give_back(engine, claimed, slot)),
-                },
-                Some(Recorded::Stale) => warn!(
-                    delivery.id = %report.claimed.id, claim = report.claimed.progress.claim,
-                    "an answer came after the lease had run out; not recorded"
-                ),
-            }
+    if !reports.iter().zip(&recorded).all(|(report, recorded)| is_all(report, recorded)) {
+        engine.context.bell.ring();
+    }
+    let mut back = Vec::new();
+    for ((report, recorded), Held { slot, .. }) in reports.iter().zip(recorded).zip(held) {
+        count(engine, report, recorded.as_ref());
+        match recorded {
+            None | Some(Recorded::Applied { successor: None }) => {}
+            Some(Recorded::Applied { successor: Some(claimed) }) => match attempts.upgrade() {
+                Some(running) => {
+                    running.start(Work { claimed, slot });
+                    crash_point::reach("record.handed_on");
+                }
+                None => back.push(give_back(engine, claimed, slot)),
+            },
+            Some(Recorded::Stale) => warn!(
+                delivery.id = %report.claimed.id, claim = report.claimed.progress.claim,
+                "an answer came after the lease had run out; not recorded"
+            ),
         }
     }
+    back
 }
 
 /// Whether nothing is due now that the claimer does not know of, who may be asleep until later: a
@@ -104,79 +74,20 @@ fn count(engine: &Engine, report: &Report, recorded: Option<&Recorded>) {
     }
 }
 
-/// Records all of them together. If the database refuses that, each alone, so that one that it will
-/// never take holds up no other; for that one there is `None`, and its lease will run out.
-///
-/// `None` in all if the process must end before: then the deliveries are as if it had died.
-/// `caught_up` becomes false if that took an outage, in which more have come.
-async fn record(
-    attempts: &WeakAttempts,
-    reports: &[Report],
-    caught_up: &mut bool,
-) -> Option<Vec<Option<Recorded>>> {
-    if let Ok(recorded) = persist(attempts, reports, caught_up).await? {
-        return Some(recorded.into_iter().map(Some).collect());
-    }
-    let mut all = Vec::with_capacity(reports.len());
-    for report in reports {
-        match persist(attempts, std::slice::from_ref(report), caught_up).await? {
-            Ok(recorded) => all.extend(recorded.into_iter().map(Some)),
-            Err(failure) => {
-                error!(
-                    delivery.id = %report.claimed.id, error = %Chain(&failure),
-                    "the database refuses what came of a delivery, which will be made again when \
-                     its lease has run out; please report this"
-                );
-                all.push(None);
-            }
-        }
-    }
-    Some(all)
-}
-
-/// Tries until the database takes or refuses these reports: an outage is waited for. `None` if it
-/// lasts until the process must end.
-async fn persist(
-    attempts: &WeakAttempts,
-    reports: &[Report],
-    caught_up: &mut bool,
-) -> Option<Result<Vec<Recorded>, StoreError>> {
-    let engine = &attempts.engine;
-    let Context { store, clock, metrics, .. } = &engine.context;
-    loop {
-        let (now, began) = (clock.now(), clock.monotonic());
-        let recorded = store.record(reports, now).await;
-        metrics.committed(Commit::Record, clock.monotonic().saturating_sub(began));
-        match recorded {
-            Err(failure) if failure.outage().is_some() => {
-                engine.context.refused(&failure, "cannot record");
-            }
-            decided => return Some(decided),
-        }
-        *caught_up = false;
-        attempts.unrecorded.store(true, Ordering::Release);
-        tokio::select! {
-            biased;
-            () = engine.context.shutdown.abandoned() => return None,
-            () = engine.context.clock.sleep_until(now.plus(AFTER_ERROR)) => {}
-        }
-    }
-}
-
 /// A delivery claimed at the moment of shutdown, put back.
-fn give_back(engine: &Engine, claimed: Claimed, slot: Slot) -> Outcome {
+pub(super) fn give_back(engine: &Engine, claimed: Claimed, slot: Slot) -> Outcome {
     let now = engine.context.clock.now();
     let given_back = step(claimed.progress, Input::GivenBack, now, &engine.schedule, 0.0);
     let after = given_back.unwrap_or(claimed.progress);
     Outcome {
         report: Report { claimed, after, attempt: None, notice: None, hand_on: HandOn::Nothing },
-        slot,
+        held: Held { _turn: None, slot },
     }
 }
 
 /// Disables the webhooks whose receiver answered 410, and those that have failed for too long. If
 /// this is lost in a crash, the next delivery will say it again.
-async fn disable(engine: &Engine, reports: &[Report]) {
+pub(super) async fn disable(engine: &Engine, reports: &[Report]) {
     let delivered = |report: &&Report| matches!(report.after.state, State::Delivered { .. });
     let delivered = reports.iter().filter(delivered).map(|report| report.claimed.webhook.number);
     let delivered: BTreeSet<i64> = delivered.collect();

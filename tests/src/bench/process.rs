@@ -8,7 +8,7 @@ use crate::daemon::{Daemon, memory};
 
 /// Ticks of the system's clock in a second: fixed for user space on Linux.
 const TICKS: u64 = 100;
-/// How many commits of accepting and recording there were, by kind.
+/// How many commits of accepting and recording there were.
 const COMMITS: &str = "bluum_hooks_commit_duration_seconds_count";
 
 /// A moment's reading.
@@ -25,9 +25,8 @@ pub async fn used(daemon: &Daemon, operator: &Client) -> Outcome<Used> {
     let metrics = operator.try_send(Call::get("/metrics")).await;
     let metrics = metrics.map_err(|why| format!("no metrics: {why}"))?;
     let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
-    let counts = metrics.lines().filter_map(|line| line.strip_prefix(COMMITS)?.rsplit(' ').next());
-    // None of a kind that there was no commit of since the start.
-    let commits = counts.filter_map(|count| count.parse::<u64>().ok()).sum();
+    let commits = metrics.lines().find_map(|line| line.strip_prefix(COMMITS)?.trim().parse().ok());
+    let commits = commits.ok_or_else(|| format!("the daemon's metrics have no {COMMITS}"))?;
     Ok(Used { cpu: cpu(daemon)?, commits })
 }
 

@@ -298,14 +298,17 @@ mod tests {
     #[tokio::test]
     async fn a_daemon_that_dies_is_not_waited_for_and_its_last_words_are_told() {
         let mut stage = stage().await;
-        stage.daemon.restart_logging("debug");
+        std::fs::write(stage.daemon.folder().join("log"), "one\n".repeat(30) + "the last").unwrap();
         let id = stage.daemon.process_id().to_string();
         let killed = Command::new("sh").args(["-c", "kill -KILL \"$0\"", &id]).status();
         assert!(killed.unwrap().success());
         let why = stage.publish(1, End::Events(10)).await.unwrap_err();
-        for part in ["publishing: no ", "the daemon has ended (signal: 9", "its log:\n20"] {
+        for part in
+            ["publishing: no ", "the daemon has ended (signal: 9", "log:\none\n", "the last"]
+        {
             assert!(why.contains(part), "{part} in {why}");
         }
+        assert_eq!(why.lines().count(), 1 + LAST_LINES, "{why}");
         stage.published += 1;
         let why = stage.arrived().await.unwrap_err();
         assert!(why.starts_with("10 of 11 have arrived, none for "), "{why}");

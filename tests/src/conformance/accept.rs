@@ -254,6 +254,7 @@ pub async fn claimed_while_there_are_slots(mut world: World) {
 pub async fn nobody_jumps_a_backlog(mut world: World) {
     let tenant = world.tenant().await;
     world.webhook_with(tenant, |draft| draft.max_in_flight = 1).await;
+    world.set_slots(2);
     let batch = [world.event(tenant), world.event(tenant)];
     let mut first = world.accept(&batch).await;
     world.finish(first.remove(0), make::DELIVERED).await;

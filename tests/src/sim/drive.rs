@@ -108,7 +108,7 @@ fn start(world: &World) -> Process {
         world.random.clone(),
         slots,
     );
-    let (work, handed_over) = mpsc::unbounded_channel();
+    let (_outbox, handed_over) = mpsc::unbounded_channel();
     let engine = Engine {
         context: context.clone(),
         transport: world.receivers.clone(),
@@ -116,12 +116,11 @@ fn start(world: &World) -> Process {
         disable_after: world.disable_after,
         attempts_on: Handle::current(),
     };
-    let (acceptor, committer) = Acceptor::new(context.clone(), work);
+    let (acceptor, requests) = Acceptor::new();
     let tasks = vec![
-        tokio::spawn(engine.run(handed_over)),
+        tokio::spawn(engine.run(handed_over, requests)),
         tokio::spawn(Replayer { context: context.clone() }.run()),
         tokio::spawn(Retention { context: context.clone(), ages: world.ages }.run()),
-        tokio::spawn(committer.run()),
     ];
     Process { context, acceptor: Some(acceptor), tasks }
 }

@@ -37,7 +37,7 @@ pub fn is_planted(bug: usize) -> bool {
 "#;
 
 /// All of them.
-pub const BUGS: [Bug; 17] = [
+pub const BUGS: [Bug; 18] = [
     Bug {
         name: "drop the claim fence",
         file: "dispatcher/src/store/memory/record.rs",
@@ -105,6 +105,12 @@ pub const BUGS: [Bug; 17] = [
         broken: "report.after.state.status() == DeliveryStatus::Delivered",
     },
     Bug {
+        name: "send out of turn",
+        file: "dispatcher/src/slots/turn.rs",
+        sound: "lane.turns.under_way < requests && lane.turns.waiting.is_empty()",
+        broken: "true",
+    },
+    Bug {
         name: "never look again",
         file: "dispatcher/src/engine/claim.rs",
         sound: "context.clock.sleep_until(wake_at)",
@@ -119,7 +125,7 @@ pub const BUGS: [Bug; 17] = [
     },
     Bug {
         name: "leak a slot",
-        file: "dispatcher/src/slots.rs",
+        file: "dispatcher/src/slots/mod.rs",
         sound: "taken.total -= 1",
         broken: "()",
     },
@@ -150,10 +156,17 @@ pub const BUGS: [Bug; 17] = [
 ];
 
 /// Writes the workspace, with all bugs in it, into this folder. What is there already is left, so
-/// that it need not be compiled again.
+/// that it need not be compiled again; what the workspace does not have any more is removed.
 pub fn plant_all(copy: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(copy)?;
     let lock = File::new("Cargo.lock", &fs::read_to_string(workspace().join("Cargo.lock"))?);
-    for File { path, text } in tidy::read(workspace()).into_iter().chain([lock]) {
+    let files = tidy::read(workspace());
+    for old in tidy::read(copy) {
+        if files.binary_search_by(|file| file.path.cmp(&old.path)).is_err() {
+            fs::remove_file(copy.join(old.path))?;
+        }
+    }
+    for File { path, text } in files.into_iter().chain([lock]) {
         let (place, text) = (copy.join(&path), with_bugs(&path, text));
         if fs::read_to_string(&place).is_ok_and(|there| there == text) {
             continue;

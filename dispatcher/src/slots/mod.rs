@@ -1,20 +1,34 @@
-//! Slots: how many requests may be under way, to one webhook and in all.
+//! Slots: how many deliveries may be claimed and how many requests under way, for one webhook and
+//! in all.
 //!
 //! Whoever claims a delivery takes a slot first and the slot travels with the delivery, so the
 //! number of deliveries in memory is bounded by the number of slots, wherever they were claimed.
+//! Before it is sent it waits for its [`Turn`], because a webhook may have more claimed than it
+//! takes requests: then the next one is here, when an answer comes, and not in the database.
 //!
 //! The last quarter is for webhooks that hold none, one each. So where some hang and hold all that
 //! they may, there is room for those that do not.
 
+#[cfg(test)]
+mod tests;
+mod turn;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+pub use turn::Turn;
+use turn::Turns;
 
 use crate::bell::Bell;
 use crate::policy::pace::{Pace, Sign};
 
 /// Requests under way at the same time, in all, if nothing else is configured.
 pub const DEFAULT_TOTAL: usize = 1024;
+
+/// So many deliveries may be claimed for each request that a webhook takes at once, while more than
+/// half of all slots are free.
+const AHEAD: usize = 16;
 
 /// The slots of one dispatcher.
 #[derive(Debug, Clone)]
@@ -46,16 +60,17 @@ struct Lane {
     taken: usize,
     backlog: bool,
     pace: Pace,
+    turns: Turns,
 }
 
 impl Lane {
     /// Whether nothing is known of it that a new one would not have.
     fn is_idle(&self) -> bool {
-        self.taken == 0 && !self.backlog && self.pace == Pace::Full
+        self.taken == 0 && !self.backlog && self.pace == Pace::Full && self.turns.are_over()
     }
 }
 
-/// Room for one request; given back when dropped.
+/// Room for one claimed delivery; given back when dropped.
 #[derive(Debug)]
 pub struct Slot {
     webhook: i64,
@@ -145,7 +160,7 @@ impl Slots {
         let taken = self.shared.lock();
         match taken.of_webhook.get(&webhook) {
             Some(_) if taken.scarce.is_some() => HandOn::Nothing,
-            Some(lane) if lane.taken > taken.width(webhook, lane, max_in_flight) => HandOn::Nothing,
+            Some(lane) if lane.taken > taken.most(webhook, lane, max_in_flight) => HandOn::Nothing,
             Some(Lane { backlog: true, .. }) => HandOn::Due,
             _ => HandOn::Successor,
         }
@@ -196,24 +211,31 @@ impl Slots {
         taken.of_webhook.iter().filter(|(_, lane)| lane.backlog).map(|(&id, _)| id).collect()
     }
 
-    /// Requests that may be under way.
+    /// Deliveries that may be claimed.
     pub fn total(&self) -> usize {
         self.shared.total
     }
 
-    /// Requests under way.
+    /// Deliveries claimed and not recorded yet.
     pub fn in_flight(&self) -> usize {
         self.shared.lock().total
     }
 }
 
 impl Taken {
-    /// How many this webhook may have in all.
+    /// How many requests to this webhook may be under way.
     fn width(&self, webhook: i64, lane: &Lane, max_in_flight: usize) -> usize {
         match max_in_flight {
             0 => self.windows.get(&webhook).copied().unwrap_or(0),
             own => lane.pace.width(own),
         }
+    }
+
+    /// How many of its deliveries may be claimed. Only as many as are sent, where it keeps its
+    /// requests waiting or says itself what it takes.
+    fn most(&self, webhook: i64, lane: &Lane, max_in_flight: usize) -> usize {
+        let width = self.width(webhook, lane, max_in_flight);
+        if max_in_flight > 0 && lane.pace == Pace::Full { AHEAD * width } else { width }
     }
 }
 
@@ -223,6 +245,8 @@ impl Shared {
         let free = self.total.saturating_sub(taken.total);
         taken.of_webhook.entry(webhook).or_default();
         let lane = &taken.of_webhook[&webhook];
+        let most = taken.most(webhook, lane, max_in_flight).saturating_sub(lane.taken);
+        let ahead = most.min(free.saturating_sub(self.total.div_ceil(2)));
         let own = taken.width(webhook, lane, max_in_flight).saturating_sub(lane.taken);
         let common = free.saturating_sub(self.total / 4);
         let room = common.max(usize::from(free > 0 && lane.taken == 0));
@@ -230,7 +254,7 @@ impl Shared {
             let needed = if lane.taken + room > 0 { self.total / 4 + 1 } else { 1 };
             taken.scarce = Some(taken.scarce.map_or(needed, |least| least.min(needed)));
         }
-        own.min(room)
+        own.min(room).max(ahead)
     }
 
     /// The counts are whole after every statement, so a poisoned lock has nothing wrong in it.
@@ -256,120 +280,5 @@ impl Drop for Slot {
         if awaited {
             self.shared.bell.ring();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn slots(total: usize) -> Slots {
-        Slots::new(total, Bell::default())
-    }
-
-    #[test]
-    fn a_webhook_takes_no_more_than_its_own_and_the_last_quarter_goes_round() {
-        let slots = slots(8);
-        let first = slots.take(1, 3, 10);
-        assert_eq!(first.len(), 3, "its own limit");
-        let second = slots.take(2, 100, 10);
-        assert_eq!((second.len(), slots.in_flight()), (3, 6), "three quarters are taken");
-        assert!(slots.take_now(1, 100).is_none(), "it has some");
-        let third = slots.take(3, 100, 10);
-        let fourth = slots.take(4, 100, 10);
-        assert_eq!((third.len(), fourth.len(), slots.in_flight()), (1, 1, 8));
-        assert!(slots.take_now(5, 100).is_none(), "all are taken");
-    }
-
-    #[test]
-    fn however_many_hang_there_is_room_for_one_that_does_not() {
-        let slots = slots(1024);
-        let hanging: Vec<_> = (0..200).map(|webhook| slots.take(webhook, 32, 32)).collect();
-        assert_eq!(hanging.iter().filter(|taken| taken.len() == 32).count(), 24);
-        assert_eq!(hanging.iter().filter(|taken| taken.len() == 1).count(), 176);
-        assert!(slots.take_now(1_000, 32).is_some());
-    }
-
-    #[tokio::test]
-    async fn who_has_not_got_its_share_is_woken_when_there_is_room_for_more() {
-        let bell = Bell::default();
-        let slots = Slots::new(4, bell.clone());
-        let held = slots.take(1, 8, 8);
-        let other = slots.take(2, 8, 8);
-        assert_eq!((held.len(), other.len()), (3, 1));
-        drop(held);
-        bell.heard().await;
-        assert_eq!(slots.take(2, 8, 8).len(), 2);
-    }
-
-    #[test]
-    fn one_that_is_silent_gets_fewer_then_none_then_one() {
-        let slots = slots(100);
-        let silence = Sign::Silence(Duration::from_secs(30));
-        let mut now = Duration::from_secs(100);
-        for allowed in [4, 2, 1] {
-            let held = slots.take(1, 4, 8);
-            assert_eq!(held.len(), allowed);
-            let began = now;
-            now += Duration::from_secs(30);
-            slots.learn(1, 4, silence, began, now);
-        }
-        assert!(slots.take(1, 4, 8).is_empty());
-        let end = now + Duration::from_secs(30);
-        assert_eq!(slots.end_pauses(now), Some(end));
-        assert_eq!(slots.paused_until(1), Some(end));
-        assert_eq!(slots.end_pauses(end), None);
-        let probe = slots.take(1, 4, 8);
-        assert_eq!(probe.len(), 1);
-        assert!(slots.hand_on(1, 4) != HandOn::Successor || slots.take(1, 4, 8).is_empty());
-        slots.learn(1, 4, Sign::Answer, end, end);
-        assert_eq!(slots.take(1, 4, 8).len(), 1, "two at once now");
-        slots.unlearn(1);
-        assert_eq!(slots.take(1, 4, 8).len(), 3);
-    }
-
-    #[test]
-    fn nobody_jumps_the_line() {
-        let slots = slots(10);
-        let held = slots.take_now(1, 1);
-        assert!(held.is_some());
-        assert!(slots.take_now(1, 1).is_none(), "full: this one waits in the database");
-        drop(held);
-        assert!(slots.take_now(1, 1).is_none(), "and so does the next, behind it");
-        assert_eq!(slots.backlogged(), [1]);
-        slots.set_backlog(1, false);
-        assert!(slots.take_now(1, 1).is_some());
-    }
-
-    #[test]
-    fn scarce_slots_go_round() {
-        let slots = slots(1);
-        let mut served = Vec::new();
-        for _ in 0..6 {
-            let mut waiting = [3, 1, 2];
-            slots.in_turn(&mut waiting);
-            served
-                .extend(waiting.into_iter().find(|&webhook| !slots.take(webhook, 8, 8).is_empty()));
-        }
-        assert_eq!(served, [1, 2, 3, 1, 2, 3]);
-    }
-
-    #[test]
-    fn counts_of_idle_webhooks_are_forgotten() {
-        let slots = slots(10);
-        for webhook in 0..100 {
-            drop(slots.take_now(webhook, 1));
-        }
-        assert!(slots.shared.lock().of_webhook.is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_slot_that_is_waited_for_rings_the_bell() {
-        let bell = Bell::default();
-        let slots = Slots::new(1, bell.clone());
-        let held = slots.take_now(1, 8);
-        assert!(slots.take_now(2, 8).is_none());
-        drop(held);
-        bell.heard().await;
     }
 }
