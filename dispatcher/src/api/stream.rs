@@ -166,7 +166,7 @@ impl Reader {
     async fn next(&mut self) -> Result<Option<Bytes>, std::io::Error> {
         let context = self.api.context.clone();
         let silent_until = context.clock.now().plus(HEARTBEAT);
-        while !context.shutdown.is_intake_stopped() && self.is_let_in() {
+        while !context.shutdown.is_intake_stopped() {
             if context.clock.now() >= silent_until {
                 return Ok(Some(Bytes::from_static(b":\n\n")));
             }
@@ -179,6 +179,10 @@ impl Reader {
                 let _logged = ApiError::internal(&failure);
                 std::io::Error::other("the events cannot be read")
             })?;
+            // After the read: what was published since the key was revoked may be in it.
+            if !self.is_let_in() {
+                break;
+            }
             if let Some(last) = found.last() {
                 self.after = Some(last.position);
                 let wanted: Vec<_> = found.iter().filter(|event| self.wants(event)).collect();
