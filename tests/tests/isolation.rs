@@ -20,7 +20,7 @@ const SOON: Duration = Duration::from_secs(5);
 const MAX_GROWTH: u64 = 64 << 20;
 
 /// The requests to one webhook at a time, if it does not say otherwise.
-const CAP: usize = 32;
+const CAP: usize = 128;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn healthy_webhooks_do_not_feel_the_stuck_ones() {

@@ -1,4 +1,4 @@
-//! The write-ahead log stays small. SQLite writes it back into the database every 1,000 pages, and
+//! The write-ahead log stays small. SQLite writes it back into the database every 4,000 pages, and
 //! begins it anew when everything is written back and nobody reads in it: so nobody may stay.
 #![expect(clippy::unwrap_used, reason = "a helper of tests stops where it cannot go on")]
 
@@ -17,9 +17,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Executor};
 use tokio::task::JoinSet;
 
-/// Four times what SQLite lets come together before it writes back: readers may keep it waiting,
-/// for a moment.
-const BOUND: u64 = 16 << 20;
+/// Four times what comes together before it is written back: readers may keep it waiting, for a
+/// moment.
+const BOUND: u64 = 64 << 20;
 /// Far more than that, if nothing is ever written back.
 const EVENTS: usize = 3_000;
 const BATCH: usize = 10;

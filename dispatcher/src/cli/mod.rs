@@ -43,11 +43,12 @@ mod whoami;
 use std::env;
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::thread::available_parallelism;
 
 use clap::builder::{FalseyValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
 use self::args::{Cli, Command, SecretsCommand};
 use self::failure::{Failure, Status};
@@ -70,7 +71,11 @@ pub fn main() -> ExitCode {
         // One thread does it all: threads that wake each other for every event cost more than they
         // bring, and the app and the daemon on this machine need the other processors.
         Command::Listen(_) => Builder::new_current_thread().enable_all().build(),
-        _ => Runtime::new(),
+        _ => {
+            // One processor is for the database and those who wait for it (`daemon::Loops`).
+            let others = available_parallelism().map_or(1, |all| all.get().saturating_sub(1));
+            Builder::new_multi_thread().worker_threads(others.max(1)).enable_all().build()
+        }
     };
     let runtime = match runtime {
         Ok(runtime) => runtime,

@@ -32,7 +32,7 @@ const AFTER_ERROR: Duration = Duration::from_millis(250);
 
 /// What goes into one commit.
 #[derive(Default)]
-struct Share {
+pub(super) struct Share {
     reports: Vec<Report>,
     /// For each report.
     held: Vec<Held>,
@@ -92,6 +92,10 @@ impl Share {
     }
 }
 
+/// What is committed, and whose callers are not told yet. If there is more to commit, that is begun
+/// first: the database works on it while these are told.
+type Unsettled = Option<(Share, Committed)>;
+
 pub(super) struct Committer {
     pub(super) attempts: WeakAttempts,
     pub(super) outcomes: mpsc::UnboundedReceiver<Outcome>,
@@ -100,6 +104,7 @@ pub(super) struct Committer {
     pub(super) pending: Vec<Outcome>,
     /// After an outage: not before then.
     pub(super) again_at: Option<Timestamp>,
+    pub(super) unsettled: Unsettled,
 }
 
 impl Committer {
@@ -111,7 +116,7 @@ impl Committer {
             let mut shares = vec![share];
             while let Some(share) = shares.pop() {
                 match self.commit(&share).await {
-                    Ok(committed) => self.settle(share, committed),
+                    Ok(committed) => self.unsettled = Some((share, committed)),
                     Err(failure) => shares.extend(self.refused(share, &failure)),
                 }
             }
@@ -123,7 +128,11 @@ impl Committer {
 
     /// Waits until there is something to commit, and takes all there is.
     async fn next(&mut self) -> Option<Share> {
-        let Self { attempts, outcomes, requests, pending, again_at } = self;
+        let waiting = !self.outcomes.is_empty() || !self.requests.is_empty();
+        if self.again_at.is_some() || !waiting {
+            self.settle();
+        }
+        let Self { attempts, outcomes, requests, pending, again_at, .. } = self;
         let Context { clock, shutdown, .. } = &attempts.engine.context;
         let mut share = Share::default();
         let mut bytes = 0;
@@ -159,18 +168,20 @@ impl Committer {
         Some(share)
     }
 
-    async fn commit(&self, share: &Share) -> Result<Committed, StoreError> {
-        let engine = &self.attempts.engine;
+    async fn commit(&mut self, share: &Share) -> Result<Committed, StoreError> {
+        let Context { store, slots, clock, metrics, .. } = &self.attempts.engine.context.clone();
         // First, so that whoever sees a delivery parked sees its webhook disabled.
-        record::disable(engine, &share.reports).await;
-        let Context { store, slots, clock, metrics, .. } = &engine.context;
+        record::disable(&self.attempts.engine, &share.reports).await;
         let began = clock.monotonic();
-        let committed = store.commit(share.batch(), slots, clock.now()).await;
+        let commit = store.commit(share.batch(), slots, clock.now());
+        let (committed, ()) = tokio::join!(commit, async { self.settle() });
         metrics.committed(clock.monotonic().saturating_sub(began));
         committed
     }
 
-    fn settle(&mut self, share: Share, committed: Committed) {
+    /// Tells callers, counts, and starts what was claimed in the last commit.
+    fn settle(&mut self) {
+        let Some((share, committed)) = self.unsettled.take() else { return };
         if !share.callers.is_empty() {
             let metrics = &self.attempts.engine.context.metrics;
             metrics.accepted(share.events.len());

@@ -33,7 +33,7 @@ use async_trait::async_trait;
 use bluum_hooks_shared::id::{DeliveryId, EventId, KeyId, ReplayId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use sqlx::{Connection, SqliteConnection, SqlitePool};
 use tokio::sync::{Mutex, MutexGuard};
 use tracing::{error, info};
 
@@ -128,7 +128,7 @@ impl SqliteStore {
     }
 
     async fn renew(&self, writer: &mut Writer) -> Result<(), StoreError> {
-        let connection = self.options.connect().await?;
+        let connection = open::writing(&self.options).await?;
         let (fresh, registry) = open::read_all(connection, &self.vault).await?;
         *writer = fresh;
         self.change_registry(|current| *current = registry);

@@ -23,6 +23,12 @@ use crate::vault::{KeyError, KeySource, Vault, VaultKey};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections for reading; SQLite readers block nobody.
 const READERS: u32 = 4;
+/// How much of the database the writer keeps in memory, in KiB as SQLite wants it: below zero. What
+/// was written last is read next, and a commit under load changes more than the default holds.
+const WRITER_CACHE: &str = "-16384";
+/// The write-ahead log is written back when it has so many pages: 16 MiB. The pages that every
+/// commit changes are in it many times, and written back once.
+const LOG_PAGES: &str = "4000";
 
 /// Why a database file cannot be used, in words for whoever runs the daemon.
 #[derive(Debug, thiserror::Error)]
@@ -146,13 +152,19 @@ pub(super) fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
+/// A connection for writing.
+pub(super) async fn writing(options: &SqliteConnectOptions) -> sqlx::Result<SqliteConnection> {
+    let options = options.clone().pragma("cache_size", WRITER_CACHE);
+    options.pragma("wal_autocheckpoint", LOG_PAGES).connect().await
+}
+
 /// Opens the file and brings its schema up to date.
 pub(super) async fn connect(
     path: &Path,
     options: &SqliteConnectOptions,
 ) -> Result<SqliteConnection, OpenError> {
     let unusable = |error: Cause| unusable(path, error);
-    let mut connection = options.connect().await.map_err(|error| unusable(error.into()))?;
+    let mut connection = writing(options).await.map_err(|error| unusable(error.into()))?;
     migrate(&mut connection).await.map_err(|error| unusable(error.into()))?;
     Ok(connection)
 }
