@@ -41,7 +41,7 @@ async fn publish(partner: &Partner) {
             for batch in 0..EVENTS / BATCH / PUBLISHERS {
                 let event = |n| {
                     let id = format!("ord_{publisher}_{batch}_{n}");
-                    let data = json!({"id": id, "note": "x".repeat(1000)});
+                    let data = json!({"id": id, "note": "x".repeat(16_000)});
                     json!({"event": "order.filled", "tenant": partner.tenant, "data": data})
                 };
                 let batch = json!((0..BATCH).map(event).collect::<Vec<_>>());

@@ -67,7 +67,7 @@ pub(super) async fn write(
     let lines = distinct(plan::lines(events, registry));
     let write = bind_events(script::WRITE_EVENTS.query(), events, numbers, now)?;
     let [_events, rows] = script::run(write.bind(row::batch(&lines)?), transaction).await?;
-    let busy = busy(&rows.rows, &lines)?;
+    let busy = busy(&rows.rows, 0, &lines)?;
     let standing = Standing { registry, busy: &busy, sequences: numbers.sequences };
     let planned = plan::plan(events, &standing, slots, now);
     let write = bind_deliveries(script::WRITE_DELIVERIES.query(), &planned, numbers, now)?;
@@ -85,7 +85,7 @@ pub(super) async fn busy_lines(
         return Ok(HashSet::new());
     }
     let rows = sqlx::query(statement::BUSY_LINES).bind(row::batch(&lines)?);
-    busy(&rows.fetch_all(transaction).await?, &lines)
+    busy(&rows.fetch_all(transaction).await?, 0, &lines)
 }
 
 /// As `BUSY_LINES` takes them.
@@ -94,13 +94,14 @@ pub(super) fn distinct<'a>(lines: impl IntoIterator<Item = (i64, &'a str)>) -> V
     lines.into_iter().collect()
 }
 
-/// What `BUSY_LINES` says of these lines.
+/// What `BUSY_LINES` says of these lines, in this column of a row.
 pub(super) fn busy(
     rows: &[SqliteRow],
+    column: usize,
     lines: &[(i64, &str)],
 ) -> Result<HashSet<(i64, String)>, StoreError> {
     let Some(row) = rows.first() else { return Ok(HashSet::new()) };
-    let busy: Vec<usize> = row::unbatch(row.try_get(0)?)?;
+    let busy: Vec<usize> = row::unbatch(row.try_get(column)?)?;
     let busy = busy.into_iter().filter_map(|place| lines.get(place));
     Ok(busy.map(|&(webhook, key)| (webhook, key.to_owned())).collect())
 }

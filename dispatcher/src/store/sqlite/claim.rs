@@ -53,7 +53,7 @@ async fn claim_lanes(
     let begin = script::BEGIN_CLAIMS.query().bind(offered(&lanes)?).bind(now.as_micros());
     let [_begun, due] = script::run(begin, connection).await?;
     crash_point::reach("claim.begun");
-    let due = row::claimables(&due.rows, registry)?;
+    let due = row::claimables(&due.rows, 0, registry)?;
     let due: Vec<_> = due.into_iter().map(Ready::as_stored).collect();
     for (webhook, free) in &lanes {
         let found = due.iter().filter(|ready| ready.delivery.webhook.number == *webhook).count();

@@ -12,6 +12,7 @@ use sqlx::SqliteConnection;
 use super::accept::{self, Numbers};
 use super::claim::{self, Ready};
 use super::record::{self, Applied};
+use super::script::Ran;
 use super::{Writer, answers, row, script};
 use crate::crash_point;
 use crate::slots::Slots;
@@ -105,25 +106,32 @@ impl<'e> Beginning<'_, 'e> {
         };
         let lines = accept::distinct(plan::lines(&events, registry));
         let finished = applied.finished();
-        let begin = answers::bind(script::BEGIN.query(), batch.answers, vault, now)?
-            .bind(applied.progress_rows()?)
-            .bind(applied.attempt_rows()?)
+        let begin = match batch.answers {
+            [] => script::BEGIN.query(),
+            answers => answers::bind(script::KEEP_AND_BEGIN.query(), answers, vault, now)?,
+        };
+        let begin = begin.bind(applied.progress_rows()?).bind(applied.attempt_rows()?);
+        let begin = accept::bind_events(begin, &events, numbers, now)?
             .bind(row::batch(&finished.keys().collect::<Vec<_>>())?)
             .bind(claim::offered(&applied.offered(registry))?)
-            .bind(now.as_micros());
-        let begin = accept::bind_events(begin, &events, numbers, now)?.bind(row::batch(&lines)?);
-        let ran = script::run::<9>(begin, connection).await;
-        let kept = match &ran {
-            Ok([_begun, kept, ..]) => Some(kept),
-            Err(stopped) => stopped.ran.get(1),
+            .bind(now.as_micros())
+            .bind(row::batch(&lines)?);
+        let ran = script::run_all(begin, connection).await;
+        if !batch.answers.is_empty() {
+            let kept = ran.as_ref().map_or_else(|stopped| stopped.ran.get(1), |ran| ran.get(1));
+            kept.map_or(Ok(()), |kept| answers::all_kept(kept, batch.answers))?;
+        }
+        let ran = ran?;
+        let [.., set, _attempts, _events, Ran { rows: follows, .. }] = ran.as_slice() else {
+            return Err(StoreError::Corrupt("a commit did not begin".into()));
         };
-        kept.map_or(Ok(()), |kept| answers::all_kept(kept, batch.answers))?;
-        let [_begun, _kept, _forgotten, set, _attempts, successors, due, _events, busy] = ran?;
+        // In which column each begins.
+        let [successors, due, busy] = [0, 3, 6];
         Ok(Found {
             set: usize::try_from(set.changed).unwrap_or(usize::MAX),
-            successors: row::claimables(&successors.rows, registry)?,
-            due: row::claimables(&due.rows, registry)?,
-            busy: accept::busy(&busy.rows, &lines)?,
+            successors: row::claimables(follows, successors, registry)?,
+            due: row::claimables(follows, due, registry)?,
+            busy: accept::busy(follows, busy, &lines)?,
             events,
         })
     }

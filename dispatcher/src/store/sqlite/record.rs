@@ -151,6 +151,6 @@ pub(super) async fn release(
         let after = turns::ready(next.progress, false, now).ok()?;
         Some(row::progress_row(next.position, &next.progress, &after))
     };
-    let successors = row::claimables(&successors, registry)?;
+    let successors = row::claimables(&successors, 0, registry)?;
     set_progress(transaction, &successors.iter().filter_map(ready).collect::<Vec<_>>()).await
 }

@@ -11,6 +11,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Either, Executor, Sqlite, SqliteConnection};
 
+use self::Step::{Ask, Run};
 use super::statement::{
     ADVANCE_SEQUENCES, BUSY_LINES, DUE_OF_LANES, FORGET_ANSWERS, INSERT_ATTEMPTS,
     INSERT_DELIVERIES, INSERT_EVENTS, KEEP_ANSWERS, SET_PROGRESS, SUCCESSORS,
@@ -19,43 +20,65 @@ use crate::store::StoreError;
 
 /// Statements, each with parameters from `?1` on. The values of all are bound in their order.
 pub(super) struct Script {
-    statements: &'static [&'static str],
+    steps: &'static [Step],
     text: OnceLock<String>,
+}
+
+/// What each has one result of.
+enum Step {
+    Run(&'static str),
+    /// Questions that are answered in one row each, asked in one: each result wakes who waits.
+    Ask(&'static [&'static str]),
 }
 
 const BEGIN_NOW: &str = "BEGIN IMMEDIATE";
 const COMMIT_NOW: &str = "COMMIT";
 
+/// What follows from what was written.
+const FOLLOWS: Step = Ask(&[SUCCESSORS, DUE_OF_LANES, BUSY_LINES]);
+
 /// Writes what came of attempts and what happened, and asks what follows from that.
 pub(super) static BEGIN: Script = Script::new(&[
-    BEGIN_NOW,
-    KEEP_ANSWERS,
-    FORGET_ANSWERS,
-    SET_PROGRESS,
-    INSERT_ATTEMPTS,
-    SUCCESSORS,
-    DUE_OF_LANES,
-    INSERT_EVENTS,
-    BUSY_LINES,
+    Run(BEGIN_NOW),
+    Run(SET_PROGRESS),
+    Run(INSERT_ATTEMPTS),
+    Run(INSERT_EVENTS),
+    FOLLOWS,
+]);
+
+/// The same, and first keeps answers and deletes some of those that have expired.
+pub(super) static KEEP_AND_BEGIN: Script = Script::new(&[
+    Run(BEGIN_NOW),
+    Run(KEEP_ANSWERS),
+    Run(FORGET_ANSWERS),
+    Run(SET_PROGRESS),
+    Run(INSERT_ATTEMPTS),
+    Run(INSERT_EVENTS),
+    FOLLOWS,
 ]);
 
 /// Writes what follows.
-pub(super) static COMMIT: Script =
-    Script::new(&[SET_PROGRESS, INSERT_DELIVERIES, ADVANCE_SEQUENCES, COMMIT_NOW]);
+pub(super) static COMMIT: Script = Script::new(&[
+    Run(SET_PROGRESS),
+    Run(INSERT_DELIVERIES),
+    Run(ADVANCE_SEQUENCES),
+    Run(COMMIT_NOW),
+]);
 
 /// Keeps answers, and deletes some of those that have expired.
-pub(super) static KEEP: Script = Script::new(&[KEEP_ANSWERS, FORGET_ANSWERS]);
+pub(super) static KEEP: Script = Script::new(&[Run(KEEP_ANSWERS), Run(FORGET_ANSWERS)]);
 
 /// Writes events, and asks in which lines they have to wait.
-pub(super) static WRITE_EVENTS: Script = Script::new(&[INSERT_EVENTS, BUSY_LINES]);
+pub(super) static WRITE_EVENTS: Script = Script::new(&[Run(INSERT_EVENTS), Run(BUSY_LINES)]);
 
-pub(super) static WRITE_DELIVERIES: Script = Script::new(&[INSERT_DELIVERIES, ADVANCE_SEQUENCES]);
+pub(super) static WRITE_DELIVERIES: Script =
+    Script::new(&[Run(INSERT_DELIVERIES), Run(ADVANCE_SEQUENCES)]);
 
-pub(super) static BEGIN_CLAIMS: Script = Script::new(&[BEGIN_NOW, DUE_OF_LANES]);
+pub(super) static BEGIN_CLAIMS: Script = Script::new(&[Run(BEGIN_NOW), Run(DUE_OF_LANES)]);
 
-pub(super) static END: Script = Script::new(&[COMMIT_NOW]);
+pub(super) static END: Script = Script::new(&[Run(COMMIT_NOW)]);
 
-pub(super) static ROLLBACK: Script = Script::new(&["ROLLBACK"]);
+pub(super) static ROLLBACK: Script = Script::new(&[Run("ROLLBACK")]);
 
 /// A script whose values are being bound.
 pub(super) type Unbound = Query<'static, Sqlite, SqliteArguments>;
@@ -69,13 +92,13 @@ pub(super) struct Ran {
 }
 
 impl Script {
-    const fn new(statements: &'static [&'static str]) -> Self {
-        Self { statements, text: OnceLock::new() }
+    const fn new(steps: &'static [Step]) -> Self {
+        Self { steps, text: OnceLock::new() }
     }
 
     /// To bind the values to.
     pub(super) fn query(&'static self) -> Unbound {
-        sqlx::query(self.text.get_or_init(|| join(self.statements)).as_str())
+        sqlx::query(self.text.get_or_init(|| join(self.steps)).as_str())
     }
 }
 
@@ -92,12 +115,24 @@ impl From<Stopped> for StoreError {
     }
 }
 
-/// Runs a script of so many statements, and returns what each did.
-pub(super) async fn run<const STATEMENTS: usize>(
+/// Runs a script of so many steps, and returns what each did.
+pub(super) async fn run<const STEPS: usize>(
     query: Unbound,
     connection: &mut SqliteConnection,
-) -> Result<[Ran; STATEMENTS], Stopped> {
-    let mut ran = Vec::with_capacity(STATEMENTS);
+) -> Result<[Ran; STEPS], Stopped> {
+    let ran = run_all(query, connection).await?;
+    ran.try_into().map_err(|ran: Vec<_>| {
+        let failure = format!("{} of {STEPS} steps were run", ran.len());
+        Stopped { ran, failure: StoreError::Corrupt(failure) }
+    })
+}
+
+/// Runs a script, and returns what each step did.
+pub(super) async fn run_all(
+    query: Unbound,
+    connection: &mut SqliteConnection,
+) -> Result<Vec<Ran>, Stopped> {
+    let mut ran = Vec::new();
     let mut current = Ran::default();
     let mut results = connection.fetch_many(query);
     loop {
@@ -107,14 +142,10 @@ pub(super) async fn run<const STATEMENTS: usize>(
                 current.changed = done.rows_affected();
                 ran.push(std::mem::take(&mut current));
             }
-            Ok(None) => break,
+            Ok(None) => return Ok(ran),
             Err(error) => return Err(Stopped { ran, failure: error.into() }),
         }
     }
-    ran.try_into().map_err(|ran: Vec<_>| {
-        let failure = format!("{} of {STATEMENTS} statements were run", ran.len());
-        Stopped { ran, failure: StoreError::Corrupt(failure) }
-    })
 }
 
 /// Ends the transaction of a script that did not come to its own end.
@@ -131,24 +162,38 @@ pub(super) async fn or_rollback<T>(
 
 /// One text, with the parameters numbered through: `?2` of the second statement is `$3`, if the
 /// first has one.
-fn join(statements: &[&str]) -> String {
+fn join(steps: &[Step]) -> String {
     let mut text = String::new();
     let mut bound = 0;
-    for statement in statements {
-        let mut own = 0;
-        let mut pieces = statement.split('?');
-        text.push_str(pieces.next().unwrap_or_default());
-        for piece in pieces {
-            let end = piece.find(|next: char| !next.is_ascii_digit()).unwrap_or(piece.len());
-            let (number, rest) = piece.split_at(end);
-            let number: usize = number.parse().unwrap_or_default();
-            own = own.max(number);
-            let _ = write!(text, "${}{rest}", bound + number);
+    for step in steps {
+        match step {
+            Run(statement) => add(statement, &mut text, &mut bound),
+            Ask(questions) => {
+                for (place, question) in questions.iter().enumerate() {
+                    text.push_str(if place == 0 { "SELECT * FROM (" } else { "), (" });
+                    add(question, &mut text, &mut bound);
+                }
+                text.push(')');
+            }
         }
         text.push_str(";\n");
-        bound += own;
     }
     text
+}
+
+/// One more statement, behind those with so many parameters.
+fn add(statement: &str, text: &mut String, bound: &mut usize) {
+    let mut own = 0;
+    let mut pieces = statement.split('?');
+    text.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let end = piece.find(|next: char| !next.is_ascii_digit()).unwrap_or(piece.len());
+        let (number, rest) = piece.split_at(end);
+        let number: usize = number.parse().unwrap_or_default();
+        own = own.max(number);
+        let _ = write!(text, "${}{rest}", *bound + number);
+    }
+    *bound += own;
 }
 
 #[cfg(test)]
@@ -157,8 +202,14 @@ mod tests {
 
     #[test]
     fn parameters_are_numbered_through() {
-        let statements = ["BEGIN", "UPDATE a SET b = ?2 WHERE c = ?1", "SELECT ?1, ?10"];
-        let joined = "BEGIN;\nUPDATE a SET b = $2 WHERE c = $1;\nSELECT $3, $12;\n";
-        assert_eq!(join(&statements), joined);
+        let steps = [
+            Run("BEGIN"),
+            Run("UPDATE a SET b = ?2 WHERE c = ?1"),
+            Ask(&["SELECT ?1, ?10", "SELECT ?1"]),
+            Run("SELECT ?1"),
+        ];
+        let joined = "BEGIN;\nUPDATE a SET b = $2 WHERE c = $1;\n\
+            SELECT * FROM (SELECT $3, $12), (SELECT $13);\nSELECT $14;\n";
+        assert_eq!(join(&steps), joined);
     }
 }
