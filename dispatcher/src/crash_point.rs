@@ -10,8 +10,6 @@ pub const VARIABLE: &str = "BLUUM_HOOKS_CRASH_AT";
 pub const ALL: &[&str] = &[
     "open.leases_ended",
     "open.read",
-    "commit.begun",
-    "commit.followed",
     "commit.committed",
     "accept.settled",
     "accept.handed_over",
@@ -23,8 +21,6 @@ pub const ALL: &[&str] = &[
     "outbox.committed",
     "outbox.handed_over",
     "claim.looked",
-    "claim.begun",
-    "claim.updated",
     "claim.committed",
     "claim.handed_over",
     "park.looked",

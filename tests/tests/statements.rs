@@ -36,7 +36,7 @@ const SCANS: [&str; 16] = [
 const SCAN_AT_START: (&str, &str) = ("ABANDONED", "SCAN deliveries USING INDEX deliveries_due");
 
 /// The indexes that these statements were written for, each as often as it must be used.
-const INDEXES: [(&str, &str, usize); 27] = [
+const INDEXES: [(&str, &str, usize); 31] = [
     ("ANSWER", "PRIMARY KEY (key_id=? AND idempotency_key=?)", 1),
     ("FORGET_ANSWERS", "answers_by_age (created_at<?)", 1),
     ("BUSY_LINES", "deliveries_one_under_way (webhook=? AND ordering_key=?)", 1),
@@ -50,7 +50,11 @@ const INDEXES: [(&str, &str, usize); 27] = [
     ("DUE_OF_LANES", "deliveries_due (webhook=? AND due_at<?)", 1),
     ("DUE_OF_LANES", "deliveries_due (webhook=? AND due_at>? AND due_at<?)", 1),
     ("SET_PROGRESS", "deliveries USING INTEGER PRIMARY KEY (rowid=?)", 1),
-    ("SUCCESSORS", "deliveries_queued (webhook=? AND ordering_key=?)", 1),
+    ("INSERT_DELIVERIES", "deliveries_one_under_way (webhook=? AND ordering_key=?)", 1),
+    ("BEGUN_QUEUED", "deliveries USING INTEGER PRIMARY KEY (rowid>?)", 1),
+    ("PROMOTE", "deliveries USING INTEGER PRIMARY KEY (rowid=?)", 1),
+    ("PROMOTE", "deliveries_queued (webhook=? AND ordering_key=?)", 1),
+    ("PROMOTED", "deliveries_one_under_way (webhook=? AND ordering_key=? AND rowid<?)", 1),
     ("QUEUED_OF_WEBHOOK", "deliveries_queued (webhook=?)", 1),
     ("TO_PARK_OF_WEBHOOK", "deliveries_due (webhook=? AND due_at>?)", 1),
     ("MISSED", "events_of_tenant (tenant_id=? AND livemode=?)", 1),

@@ -30,7 +30,7 @@ use crate::acceptor::Request;
 use crate::context::Context;
 use crate::crash_point;
 use crate::policy::retry::RetrySchedule;
-use crate::slots::{HandOn, Slot, Turn};
+use crate::slots::{Slot, Turn};
 use crate::store::{Report, Webhook, Work};
 use crate::transport::Transport;
 
@@ -153,12 +153,10 @@ impl Engine {
         }
     }
 
-    /// What may have the slot of a delivery to this webhook. Nothing, when stopping.
-    fn hand_on(&self, webhook: &Webhook) -> HandOn {
-        if self.context.shutdown.is_intake_stopped() {
-            return HandOn::Nothing;
-        }
-        self.context.slots.hand_on(webhook.number, webhook.max_in_flight())
+    /// Whether the slot of a delivery to this webhook may go to the next. Not when stopping.
+    fn hand_on(&self, webhook: &Webhook) -> bool {
+        !self.context.shutdown.is_intake_stopped()
+            && self.context.slots.hand_on(webhook.number, webhook.max_in_flight())
     }
 }
 

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::crash_point;
 use crate::notice;
 use crate::policy::state::{Input, ParkReason, State, step};
-use crate::slots::{HandOn, Slot};
+use crate::slots::Slot;
 use crate::store::{Change, Claimed, Edit, Recorded, Report, StoreError, Webhook, Work};
 
 /// Why a webhook is disabled: its receiver answered 410.
@@ -29,12 +29,20 @@ pub(super) fn settle(
     recorded: Vec<Option<Recorded>>,
 ) -> Vec<Outcome> {
     let engine = &attempts.engine;
-    if !reports.iter().zip(&recorded).all(|(report, recorded)| is_all(report, recorded)) {
+    // A retry or a notice is due, and the claimer may be asleep until later. For what is due where a
+    // slot comes free, the slot rings.
+    let delivered = |report: &Report| report.after.state.status() == DeliveryStatus::Delivered;
+    if !reports.iter().all(delivered) {
         engine.context.bell.ring();
     }
     let mut back = Vec::new();
     for ((report, recorded), Held { slot, .. }) in reports.iter().zip(recorded).zip(held) {
         count(engine, report, recorded.as_ref());
+        if !report.hand_on {
+            // The next in its line may be due since this commit.
+            let webhook = &report.claimed.webhook;
+            engine.context.slots.set_backlog(webhook.number, webhook.max_in_flight());
+        }
         match recorded {
             None | Some(Recorded::Applied { successor: None }) => {}
             Some(Recorded::Applied { successor: Some(claimed) }) => match attempts.upgrade() {
@@ -53,17 +61,6 @@ pub(super) fn settle(
     back
 }
 
-/// Whether nothing is due now that the claimer does not know of, who may be asleep until later: a
-/// retry, a notice, or what was not given this one's slot.
-fn is_all(report: &Report, recorded: &Option<Recorded>) -> bool {
-    let went_on = match report.hand_on {
-        HandOn::Nothing => false,
-        HandOn::Successor => true,
-        HandOn::Due => matches!(recorded, Some(Recorded::Applied { successor: Some(_) })),
-    };
-    went_on && report.after.state.status() == DeliveryStatus::Delivered
-}
-
 /// What nobody but the database knows until now.
 fn count(engine: &Engine, report: &Report, recorded: Option<&Recorded>) {
     let metrics = &engine.context.metrics;
@@ -80,7 +77,7 @@ pub(super) fn give_back(engine: &Engine, claimed: Claimed, slot: Slot) -> Outcom
     let given_back = step(claimed.progress, Input::GivenBack, now, &engine.schedule, 0.0);
     let after = given_back.unwrap_or(claimed.progress);
     Outcome {
-        report: Report { claimed, after, attempt: None, notice: None, hand_on: HandOn::Nothing },
+        report: Report { claimed, after, attempt: None, notice: None, hand_on: false },
         held: Held { _turn: None, slot },
     }
 }

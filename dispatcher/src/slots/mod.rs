@@ -58,12 +58,23 @@ struct Taken {
 #[derive(Debug, Default)]
 struct Lane {
     taken: usize,
+    /// Something waits for a slot in the database.
     backlog: bool,
+    /// It is claimed when so many are taken or less: many at once, as long as no request waits.
+    low: usize,
     pace: Pace,
     turns: Turns,
 }
 
 impl Lane {
+    /// Something waits from now on, if it did not before.
+    fn wait(&mut self, width: usize) {
+        if !self.backlog {
+            self.backlog = true;
+            self.low = (self.taken / 2).max(width).min(self.taken.saturating_sub(1));
+        }
+    }
+
     /// Whether nothing is known of it that a new one would not have.
     fn is_idle(&self) -> bool {
         self.taken == 0 && !self.backlog && self.pace == Pace::Full && self.turns.are_over()
@@ -77,17 +88,6 @@ pub struct Slot {
     shared: Arc<Shared>,
 }
 
-/// What may have the slot of a delivery that is finished, or tried again later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HandOn {
-    /// Nothing: the slot goes back.
-    Nothing,
-    /// The next in its line, if it is finished.
-    Successor,
-    /// What the webhook has been owed for longest: its line is not the only one that waits.
-    Due,
-}
-
 impl Slots {
     /// `bell` rings when a slot comes free that a backlog waits for.
     pub fn new(total: usize, bell: Bell) -> Self {
@@ -99,18 +99,16 @@ impl Slots {
         Self::new(0, Bell::default())
     }
 
-    /// A slot for a delivery that was accepted just now. `None` if there is none, or if earlier
-    /// deliveries of this webhook wait for theirs: nobody jumps the line.
+    /// A slot for a delivery that is accepted just now. `None` if there is none, or if earlier
+    /// deliveries of this webhook wait for theirs: nobody jumps the line. If it is accepted all the
+    /// same, [its webhook has a backlog](Self::set_backlog).
     pub fn take_now(&self, webhook: i64, max_in_flight: usize) -> Option<Slot> {
         let mut taken = self.shared.lock();
         let waits = taken.of_webhook.get(&webhook).is_some_and(|lane| lane.backlog);
-        let room = if waits { 0 } else { self.shared.room(&mut taken, webhook, max_in_flight) };
-        let lane = taken.of_webhook.entry(webhook).or_default();
-        if room == 0 {
-            lane.backlog = true;
+        if waits || self.shared.room(&mut taken, webhook, max_in_flight) == 0 {
             return None;
         }
-        lane.taken += 1;
+        taken.of_webhook.entry(webhook).or_default().taken += 1;
         taken.total += 1;
         Some(Slot { webhook, shared: Arc::clone(&self.shared) })
     }
@@ -122,16 +120,20 @@ impl Slots {
         webhooks.sort_unstable_by_key(|&webhook| (webhook <= last_served, webhook));
     }
 
-    /// Up to `wanted` slots for deliveries that wait in the database. If there is none, the
-    /// webhook has a backlog, and the next slot that comes free rings for it.
+    /// Up to `wanted` slots for deliveries that wait in the database. If there is none, or there
+    /// will soon be many more, the webhook has a backlog, and a slot that comes free rings for it.
     pub fn take(&self, webhook: i64, max_in_flight: usize, wanted: usize) -> Vec<Slot> {
         let mut taken = self.shared.lock();
         let count = wanted.min(self.shared.room(&mut taken, webhook, max_in_flight));
+        let width = taken.width_of(webhook, max_in_flight);
         let lane = taken.of_webhook.entry(webhook).or_default();
+        let later = lane.backlog && lane.taken > lane.low && lane.taken >= width;
+        let count = if later { 0 } else { count };
         lane.taken += count;
-        lane.backlog |= count == 0;
         taken.total += count;
-        if count > 0 {
+        if count == 0 {
+            taken.wait(webhook, max_in_flight);
+        } else {
             taken.last_served = webhook;
         }
         let slot = || Slot { webhook, shared: Arc::clone(&self.shared) };
@@ -149,21 +151,26 @@ impl Slots {
         self.shared.bell.ring();
     }
 
-    /// Says whether deliveries of this webhook wait for a slot in the database.
-    pub fn set_backlog(&self, webhook: i64, backlog: bool) {
-        self.shared.lock().of_webhook.entry(webhook).or_default().backlog = backlog;
+    /// Says that deliveries of this webhook wait for a slot in the database.
+    pub fn set_backlog(&self, webhook: i64, max_in_flight: usize) {
+        self.shared.lock().wait(webhook, max_in_flight);
     }
 
-    /// What may have the slot of a delivery to this webhook. Nothing of its own while slots are
-    /// scarce and others wait for one, nor if it has too many.
-    pub fn hand_on(&self, webhook: i64, max_in_flight: usize) -> HandOn {
-        let taken = self.shared.lock();
-        match taken.of_webhook.get(&webhook) {
-            Some(_) if taken.scarce.is_some() => HandOn::Nothing,
-            Some(lane) if lane.taken > taken.most(webhook, lane, max_in_flight) => HandOn::Nothing,
-            Some(Lane { backlog: true, .. }) => HandOn::Due,
-            _ => HandOn::Successor,
+    /// Forgets which webhooks have a backlog, but for those that will have room for many soon:
+    /// somebody looks into the database now.
+    pub fn look_again(&self) {
+        for lane in self.shared.lock().of_webhook.values_mut() {
+            lane.backlog &= lane.taken > lane.low;
         }
+    }
+
+    /// Whether the slot of a finished delivery may go to the next in its line. Not while others
+    /// have waited longer, be it for slots of this webhook or of any, nor if it has too many.
+    pub fn hand_on(&self, webhook: i64, max_in_flight: usize) -> bool {
+        let taken = self.shared.lock();
+        let Some(lane) = taken.of_webhook.get(&webhook) else { return true };
+        let too_many = lane.taken > taken.most(webhook, lane, max_in_flight);
+        !lane.backlog && !too_many && taken.scarce.is_none()
     }
 
     /// Learns from an attempt that began then and ended now.
@@ -223,6 +230,17 @@ impl Slots {
 }
 
 impl Taken {
+    /// Something waits for a slot of this webhook.
+    fn wait(&mut self, webhook: i64, max_in_flight: usize) {
+        let width = self.width_of(webhook, max_in_flight);
+        self.of_webhook.entry(webhook).or_default().wait(width);
+    }
+
+    fn width_of(&self, webhook: i64, max_in_flight: usize) -> usize {
+        let lane = self.of_webhook.get(&webhook);
+        lane.map_or(0, |lane| self.width(webhook, lane, max_in_flight))
+    }
+
     /// How many requests to this webhook may be under way.
     fn width(&self, webhook: i64, lane: &Lane, max_in_flight: usize) -> usize {
         match max_in_flight {
@@ -271,7 +289,7 @@ impl Drop for Slot {
         let mut awaited = taken.scarce.take_if(|needed| *needed <= free).is_some();
         if let Some(lane) = taken.of_webhook.get_mut(&self.webhook) {
             lane.taken -= 1;
-            awaited |= lane.backlog;
+            awaited |= lane.backlog && lane.taken <= lane.low;
             if lane.is_idle() {
                 taken.of_webhook.remove(&self.webhook);
             }

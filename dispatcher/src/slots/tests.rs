@@ -67,7 +67,7 @@ fn one_that_is_silent_gets_fewer_then_none_then_one() {
     assert_eq!(slots.end_pauses(end), None);
     let probe = slots.take(1, 4, 8);
     assert_eq!(probe.len(), 1);
-    assert!(slots.hand_on(1, 4) != HandOn::Successor || slots.take(1, 4, 8).is_empty());
+    assert!(!slots.hand_on(1, 4) || slots.take(1, 4, 8).is_empty());
     slots.learn(1, 4, Sign::Answer, end, end);
     assert_eq!(slots.take(1, 4, 8).len(), 1, "two at once now");
     slots.unlearn(1);
@@ -80,11 +80,43 @@ fn nobody_jumps_the_line() {
     let held = slots.take_now(1, 1);
     assert!(held.is_some());
     assert!(slots.take_now(1, 1).is_none(), "full: this one waits in the database");
+    slots.set_backlog(1, 1);
     drop(held);
     assert!(slots.take_now(1, 1).is_none(), "and so does the next, behind it");
     assert_eq!(slots.backlogged(), [1]);
-    slots.set_backlog(1, false);
+    slots.look_again();
     assert!(slots.take_now(1, 1).is_some());
+}
+
+#[tokio::test]
+async fn what_waits_is_claimed_when_half_is_done_and_not_one_by_one() {
+    let bell = Bell::default();
+    let slots = Slots::new(64, bell.clone());
+    let mut held = slots.take(1, 1, 100);
+    assert_eq!(held.len(), AHEAD, "one is sent, the others are here when it is answered");
+    slots.set_backlog(1, 1);
+    assert!(!slots.hand_on(1, 1), "others have waited longer");
+    held.truncate(AHEAD / 2 + 1);
+    slots.look_again();
+    assert!(slots.take(1, 1, 100).is_empty());
+    assert_eq!(slots.backlogged(), [1]);
+    held.truncate(AHEAD / 2);
+    bell.heard().await;
+    slots.look_again();
+    assert_eq!(slots.take(1, 1, 100).len(), AHEAD / 2);
+}
+
+#[tokio::test]
+async fn who_has_none_ahead_is_woken_by_each_that_is_done() {
+    let bell = Bell::default();
+    let slots = Slots::new(8, bell.clone());
+    let mut held = slots.take(1, 6, 100);
+    assert_eq!(held.len(), 6);
+    slots.set_backlog(1, 6);
+    held.pop();
+    bell.heard().await;
+    slots.look_again();
+    assert_eq!(slots.take(1, 6, 100).len(), 1);
 }
 
 #[test]

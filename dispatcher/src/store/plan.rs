@@ -7,8 +7,8 @@ use bluum_hooks_shared::api::Ordering;
 use bluum_hooks_shared::id::DeliveryId;
 use bluum_hooks_shared::time::Timestamp;
 
-use super::{Audience, Claimed, LEASE, NewEvent, Registry, Webhook};
-use crate::policy::state::{ParkReason, Progress, State};
+use super::{Accepted, Audience, Claimed, LEASE, NewEvent, Registry, Webhook, Work};
+use crate::policy::state::{Progress, State};
 use crate::slots::{Slot, Slots};
 
 /// A delivery about to be written.
@@ -28,24 +28,12 @@ pub(super) struct Planned {
 /// What a store knows that the events do not say.
 pub(super) struct Standing<'a> {
     pub(super) registry: &'a Registry,
-    /// Pairs of webhook and ordering key with a delivery under way.
-    pub(super) busy: &'a HashSet<(i64, String)>,
     /// The last sequence number of each webhook.
     pub(super) sequences: &'a HashMap<i64, i64>,
 }
 
-/// The webhook and key of each delivery that may have to wait for another.
-pub(super) fn lines<'a>(
-    events: &'a [NewEvent],
-    registry: &'a Registry,
-) -> impl Iterator<Item = (i64, &'a str)> {
-    events.iter().flat_map(|event| {
-        matching(event, registry)
-            .filter_map(|webhook| Some((webhook.number, key_for(event, webhook)?)))
-    })
-}
-
-/// One delivery per event and webhook that wants it, in the order of the events.
+/// One delivery per event and webhook that wants it, in the order of the events. The first of each
+/// line is planned as if nothing of it were under way; else it is [to wait](Planned::wait).
 pub(super) fn plan(
     events: &[NewEvent],
     standing: &Standing<'_>,
@@ -55,6 +43,7 @@ pub(super) fn plan(
     let mut planned = Vec::with_capacity(events.len());
     let mut sequences: HashMap<i64, i64> = HashMap::new();
     let mut ahead: HashSet<(i64, &str)> = HashSet::new();
+    let mut waiting = HashSet::new();
     for (place, event) in events.iter().enumerate() {
         for (index, webhook) in (1_u128..).zip(matching(event, standing.registry)) {
             let number = webhook.number;
@@ -63,11 +52,12 @@ pub(super) fn plan(
             *sequence += 1;
             let key = key_for(event, webhook);
             let parked = standing.registry.parks(webhook);
-            let behind = key.is_some_and(|key| {
-                parked.is_none() && !ahead.insert((number, key))
-                    || standing.busy.contains(&(number, key.to_owned()))
-            });
-            let (progress, slot) = begin(webhook, parked, behind, slots, now);
+            let behind = parked.is_none() && key.is_some_and(|key| !ahead.insert((number, key)));
+            let (progress, slot) = match parked {
+                Some(reason) => (Progress::new(State::Parked { finished_at: now, reason }), None),
+                None if behind => (Progress::new(State::Queued), None),
+                None => begin(webhook, &mut waiting, slots, now),
+            };
             planned.push(Planned {
                 event: place,
                 id: DeliveryId::new(now, event.seed ^ index.wrapping_mul(ODD)),
@@ -104,21 +94,20 @@ fn key_for<'a>(event: &'a NewEvent, webhook: &Webhook) -> Option<&'a str> {
     }
 }
 
+/// Claimed, if there is a slot and nobody of the same webhook waits for one.
 fn begin(
     webhook: &Webhook,
-    parked: Option<ParkReason>,
-    behind: bool,
+    waiting: &mut HashSet<i64>,
     slots: &Slots,
     now: Timestamp,
 ) -> (Progress, Option<Slot>) {
-    if let Some(reason) = parked {
-        return (Progress::new(State::Parked { finished_at: now, reason }), None);
-    }
-    if behind {
-        return (Progress::new(State::Queued), None);
-    }
-    match slots.take_now(webhook.number, webhook.max_in_flight()) {
-        None => (Progress::new(State::Waiting { due_at: now }), None),
+    let first = !waiting.contains(&webhook.number);
+    let slot = first.then(|| slots.take_now(webhook.number, webhook.max_in_flight())).flatten();
+    match slot {
+        None => {
+            waiting.insert(webhook.number);
+            (Progress::new(State::Waiting { due_at: now }), None)
+        }
         Some(slot) => {
             let leased = Progress::new(State::Leased { lease_until: now.plus(LEASE) });
             (Progress { claim: 1, ..leased }, Some(slot))
@@ -127,9 +116,25 @@ fn begin(
 }
 
 impl Planned {
-    /// The delivery as its worker needs it, and the slot that it was claimed for, if it was.
-    pub(super) fn into_work(self, position: i64, event: &NewEvent) -> Option<super::Work> {
-        let slot = self.slot?;
+    /// Puts it behind what is under way in its line.
+    pub(super) fn wait(&mut self) {
+        self.progress = Progress::new(State::Queued);
+        self.slot = None;
+    }
+
+    /// Adds it to what is accepted, now that it is written, with its event at this position.
+    pub(super) fn settle(
+        self,
+        position: i64,
+        event: &NewEvent,
+        slots: &Slots,
+        accepted: &mut Accepted,
+    ) {
+        if matches!(self.progress.state, State::Waiting { .. }) {
+            accepted.left_waiting = true;
+            slots.set_backlog(self.webhook.number, self.webhook.max_in_flight());
+        }
+        let Some(slot) = self.slot else { return };
         let claimed = Claimed {
             position,
             id: self.id,
@@ -140,6 +145,6 @@ impl Planned {
             progress: self.progress,
             ordering_key: self.ordering_key,
         };
-        Some(super::Work { claimed, slot })
+        accepted.work.push(Work { claimed, slot });
     }
 }

@@ -18,13 +18,23 @@ pub(super) fn share(
     slots.in_turn(&mut due);
     let mut lanes = Vec::with_capacity(due.len());
     for number in due {
-        let max = registry.webhook_numbered(number).map_or(1, |webhook| webhook.max_in_flight());
-        let taken = slots.take(number, max, per_webhook);
+        let taken = slots.take(number, max_in_flight(number, registry), per_webhook);
         if !taken.is_empty() {
             lanes.push((number, taken));
         }
     }
     lanes
+}
+
+/// Where all slots of a webhook are used, there may be more that is due.
+pub(super) fn note_backlog(webhook: i64, all_used: bool, slots: &Slots, registry: &Registry) {
+    if all_used {
+        slots.set_backlog(webhook, max_in_flight(webhook, registry));
+    }
+}
+
+fn max_in_flight(webhook: i64, registry: &Registry) -> usize {
+    registry.webhook_numbered(webhook).map_or(1, |webhook| webhook.max_in_flight())
 }
 
 /// What a delivery that is not finished becomes when its webhook takes no deliveries.
@@ -49,4 +59,29 @@ pub(super) fn ready(queued: Progress, hand_on: bool, now: Timestamp) -> Result<P
     let freed = Input::PredecessorFinished;
     let waiting = step(queued, freed, now, &RetrySchedule::default(), 0.0)?;
     if hand_on { claimed(waiting, now) } else { Ok(waiting) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::state::State;
+
+    /// So a store may say of each line what the next in it becomes, before it knows which that is.
+    #[test]
+    fn what_is_ready_has_another_state_and_one_claim_more_whatever_it_was() {
+        let now = Timestamp::from_unix_seconds(1_750_000_000);
+        let first = Progress::new(State::Queued);
+        for hand_on in [false, true] {
+            let ready_first = ready(first, hand_on, now).unwrap();
+            for lost_claims in 0..12 {
+                for (claim, attempts) in [(12, 0), (12, 12), (500, 44)] {
+                    let queued =
+                        Progress { claim, lost_claims, attempts, failures: attempts, ..first };
+                    let claim = claim + ready_first.claim;
+                    let expected = Progress { state: ready_first.state, claim, ..queued };
+                    assert_eq!(ready(queued, hand_on, now), Ok(expected));
+                }
+            }
+        }
+    }
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::Webhook;
 use crate::policy::state::Progress;
-use crate::slots::{HandOn, Slot};
+use crate::slots::Slot;
 
 /// An event about to be accepted. Checked: the store asks no more questions.
 #[derive(Debug, Clone)]
@@ -139,8 +139,9 @@ pub struct Report {
     pub attempt: Option<NewAttempt>,
     /// What to publish about it, in the same commit.
     pub notice: Option<NewEvent>,
-    /// What is to be claimed in the same commit, for the slot this one holds.
-    pub hand_on: HandOn,
+    /// Whether the next in its line, if it is finished, is claimed in the same commit, for the slot
+    /// this one holds.
+    pub hand_on: bool,
 }
 
 /// One request, about to be recorded.

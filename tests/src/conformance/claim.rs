@@ -1,13 +1,10 @@
 //! Claim: what is due, once, to as many as there are slots, and nobody at the cost of another.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bluum_hooks_dispatcher::policy::state::{MAX_LOST_CLAIMS, ParkReason};
-use bluum_hooks_dispatcher::slots::HandOn;
-use bluum_hooks_dispatcher::store::{Claimed, LEASE, Recorded, Report, Webhook, Work};
-use bluum_hooks_shared::api::DeliveryStatus::{self, Delivered, Leased, Waiting};
-use bluum_hooks_shared::api::WebhookStatus;
+use bluum_hooks_dispatcher::store::{LEASE, Work};
+use bluum_hooks_shared::api::DeliveryStatus;
 
 use super::make;
 use super::world::World;
@@ -239,48 +236,4 @@ pub async fn a_word_from_the_worker_forgives_lost_claims(mut world: World) {
         world.finish(work.remove(0), super::record::GIVEN_BACK).await;
         drop(world.claim().await);
     }
-}
-
-/// One that is under way, and others that wait for its slot.
-async fn backlog(world: &mut World, waiting: usize) -> (Arc<Webhook>, Claimed) {
-    let tenant = world.tenant().await;
-    let webhook = world.webhook(tenant, "*").await;
-    let event = world.event(tenant);
-    let first = world.accept_one(&event).await;
-    world.set_slots(0);
-    let batch: Vec<_> = (0..waiting).map(|_| world.event(tenant)).collect();
-    assert!(world.accept(&batch).await.is_empty());
-    (webhook, first.claimed)
-}
-
-pub async fn a_slot_goes_to_what_is_due_longest(mut world: World) {
-    let (webhook, first) = backlog(&mut world, 2).await;
-    let second = world.hand_on_to(HandOn::Due, &first, make::DELIVERED).await.expect("one is due");
-    assert_eq!((second.sequence, second.progress.claim), (2, 1));
-    assert_eq!(world.statuses(&webhook).await, [Delivered, Leased, Waiting]);
-    let third = world.hand_on_to(HandOn::Due, &second, make::FAILED).await.expect("another");
-    assert_eq!(third.sequence, 3);
-    assert_eq!(world.statuses(&webhook).await, [Delivered, Waiting, Leased]);
-    assert!(world.hand_on_to(HandOn::Due, &third, make::DELIVERED).await.is_none(), "all done");
-    assert_eq!(world.statuses(&webhook).await, [Delivered, Waiting, Delivered]);
-}
-
-pub async fn a_slot_is_offered_once(mut world: World) {
-    let (webhook, first) = backlog(&mut world, 3).await;
-    let report = |world: &mut World, claimed: &Claimed| Report {
-        hand_on: HandOn::Due,
-        ..world.report(claimed, make::DELIVERED)
-    };
-    let (counts, late) = (report(&mut world, &first), report(&mut world, &first));
-    let recorded = world.record(&[counts, late]).await;
-    assert!(matches!(recorded[0], Recorded::Applied { successor: Some(_) }), "{recorded:?}");
-    assert!(matches!(recorded[1], Recorded::Stale), "{recorded:?}");
-    assert_eq!(world.statuses(&webhook).await, [Delivered, Leased, Waiting, Waiting]);
-}
-
-pub async fn a_stopped_webhook_is_offered_no_slot(mut world: World) {
-    let (webhook, first) = backlog(&mut world, 1).await;
-    world.change(&webhook, |settings| settings.status = WebhookStatus::Inactive).await;
-    assert!(world.hand_on_to(HandOn::Due, &first, make::DELIVERED).await.is_none());
-    assert_eq!(world.statuses(&webhook).await, [Delivered, Waiting], "for the claimer to park");
 }

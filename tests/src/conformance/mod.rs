@@ -81,9 +81,6 @@ macro_rules! conformance {
                 next_due_is_the_earliest_time_to_come
                 what_crashes_workers_is_parked_and_the_next_goes_on
                 a_word_from_the_worker_forgives_lost_claims
-                a_slot_goes_to_what_is_due_longest
-                a_slot_is_offered_once
-                a_stopped_webhook_is_offered_no_slot
             }
             record {
                 a_late_report_is_stale_and_changes_nothing

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bluum_hooks_dispatcher::policy::state::{Input, ParkReason};
-use bluum_hooks_dispatcher::slots::HandOn;
 use bluum_hooks_dispatcher::store::{NewEvent, Recorded, Report, Webhook, Work};
 use bluum_hooks_shared::api::DeliveryStatus::{Delivered, Leased, Parked, Queued, Waiting};
 use bluum_hooks_shared::api::Ordering;
@@ -120,7 +119,7 @@ pub async fn objects_and_webhooks_do_not_wait_for_each_other(mut world: World) {
     }
     // The first of `a` to the first webhook, and the first of `b` to the second, in one commit.
     let done = [0, 3].map(|place| Report {
-        hand_on: if place == 3 { HandOn::Successor } else { HandOn::Nothing },
+        hand_on: place == 3,
         ..world.report(&work[place].claimed, make::DELIVERED)
     });
     let recorded = world.record(&done).await;

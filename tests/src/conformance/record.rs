@@ -5,7 +5,6 @@ use std::time::Duration;
 use bluum_hooks_dispatcher::policy::judge::Verdict;
 use bluum_hooks_dispatcher::policy::retry::RetrySchedule;
 use bluum_hooks_dispatcher::policy::state::{Input, ParkReason};
-use bluum_hooks_dispatcher::slots::HandOn;
 use bluum_hooks_dispatcher::store::{Claimed, LEASE, Recorded, Report, WebhookDraft, Work};
 use bluum_hooks_shared::api::{AttemptOutcome, DeliveryStatus, WebhookStatus};
 
@@ -40,7 +39,7 @@ pub async fn a_late_report_is_stale_and_changes_nothing(mut world: World) {
     let next = world.event_about(current.claimed.webhook.settings.tenant, "a");
     world.accept(&[next]).await;
     for input in [make::DELIVERED, make::FAILED, make::GONE, GIVEN_BACK] {
-        let report = Report { hand_on: HandOn::Successor, ..world.report(&late.claimed, input) };
+        let report = Report { hand_on: true, ..world.report(&late.claimed, input) };
         let recorded = world.record(&[report]).await;
         assert_eq!(applied(&recorded), [false], "{input:?}");
         assert_eq!(world.now_of(&late.claimed).await.progress, current.claimed.progress);

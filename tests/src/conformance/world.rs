@@ -11,7 +11,7 @@ use bluum_hooks_dispatcher::policy::judge::Verdict;
 use bluum_hooks_dispatcher::policy::retry::RetrySchedule;
 use bluum_hooks_dispatcher::policy::state::{Input, step};
 use bluum_hooks_dispatcher::random::SystemRandom;
-use bluum_hooks_dispatcher::slots::{HandOn, Slots};
+use bluum_hooks_dispatcher::slots::Slots;
 use bluum_hooks_dispatcher::store::memory::MemoryStore;
 use bluum_hooks_dispatcher::store::sqlite::{SqliteStore, Stage, Violation, audit};
 use bluum_hooks_dispatcher::store::{
@@ -237,7 +237,7 @@ impl World {
         let after = step(claimed.progress, input, self.now, schedule, jitter).unwrap();
         let made = matches!(input, Input::Attempted(_));
         let attempt = made.then(|| self.attempt(input));
-        Report { claimed: claimed.clone(), after, attempt, notice: None, hand_on: HandOn::Nothing }
+        Report { claimed: claimed.clone(), after, attempt, notice: None, hand_on: false }
     }
 
     fn attempt(&mut self, input: Input) -> NewAttempt {
@@ -273,17 +273,7 @@ impl World {
 
     /// One report, whose slot goes to the next in line.
     pub async fn hand_on(&mut self, claimed: &Claimed, input: Input) -> Option<Claimed> {
-        self.hand_on_to(HandOn::Successor, claimed, input).await
-    }
-
-    /// One report, and what has its slot now.
-    pub async fn hand_on_to(
-        &mut self,
-        hand_on: HandOn,
-        claimed: &Claimed,
-        input: Input,
-    ) -> Option<Claimed> {
-        let report = Report { hand_on, ..self.report(claimed, input) };
+        let report = Report { hand_on: true, ..self.report(claimed, input) };
         match self.record(&[report]).await.remove(0) {
             Recorded::Applied { successor } => successor,
             Recorded::Stale => panic!("the claim is gone"),

@@ -65,7 +65,7 @@ pub const BUGS: [Bug; 18] = [
     Bug {
         name: "forget the successor",
         file: "dispatcher/src/store/memory/record.rs",
-        sound: "freed.and_then(|line| release(books, &line, *hand_on == HandOn::Successor, now))",
+        sound: "freed.and_then(|line| release(books, &line, *hand_on, now))",
         broken: "None",
     },
     Bug {
@@ -100,9 +100,9 @@ pub const BUGS: [Bug; 18] = [
     },
     Bug {
         name: "do not look for the next without a slot",
-        file: "dispatcher/src/engine/record.rs",
-        sound: "went_on && report.after.state.status() == DeliveryStatus::Delivered",
-        broken: "report.after.state.status() == DeliveryStatus::Delivered",
+        file: "dispatcher/src/slots/mod.rs",
+        sound: "awaited |= lane.backlog && lane.taken <= lane.low",
+        broken: "awaited |= false",
     },
     Bug {
         name: "send out of turn",

@@ -5,7 +5,6 @@ use std::time::Duration;
 use bluum_hooks_dispatcher::policy::judge::Verdict;
 use bluum_hooks_dispatcher::policy::retry::RetrySchedule;
 use bluum_hooks_dispatcher::policy::state::{Input, ParkReason};
-use bluum_hooks_dispatcher::slots::HandOn;
 use bluum_hooks_dispatcher::store::{
     Answer, Audience, Cursor, DeliveryFilter, EventFilter, LEASE, NewAnswer, NewEvent, OutboxRow,
     Page, Replay, ReplayFilter, WebhookDraft,
@@ -63,7 +62,7 @@ pub(super) struct Word {
     pub(super) worker: usize,
     pub(super) input: Input,
     pub(super) jitter: f64,
-    pub(super) hand_on: HandOn,
+    pub(super) hand_on: bool,
     /// It will say something again, too late.
     pub(super) again: bool,
     /// What is to be published about it.
@@ -210,7 +209,7 @@ impl Plan {
             worker: self.dice.size(0..workers),
             input: self.input(),
             jitter: self.dice.unit(),
-            hand_on: self.dice.pick(&[HandOn::Nothing, HandOn::Successor, HandOn::Due]),
+            hand_on: self.dice.one_in(2),
             again: self.dice.one_in(12),
             notice: self.dice.one_in(40).then(|| self.notice(side.world.now)),
         };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use bluum_hooks_dispatcher::policy::state::MAX_LOST_CLAIMS;
-use bluum_hooks_dispatcher::slots::{HandOn, Slot};
+use bluum_hooks_dispatcher::slots::Slot;
 use bluum_hooks_dispatcher::store::{
     Accepted, Audience, Change, Claimed, Cursor, Due, Edit, EventFilter, Key, LEASE, OutboxRow,
     Page, Recorded, Report, Tenant, Work,
@@ -275,7 +275,7 @@ impl Side {
         for word in words {
             let Worker { claimed, slot } = &self.workers[word.worker];
             let schedule = claimed.webhook.settings.retry_schedule.clone().unwrap_or_default();
-            let hand_on = if slot.is_some() { word.hand_on } else { HandOn::Nothing };
+            let hand_on = slot.is_some() && word.hand_on;
             let report = self.world.report_by(claimed, word.input, &schedule, word.jitter);
             let notice = word.notice.clone();
             reports.push(Report { hand_on, notice, ..report });
@@ -291,7 +291,7 @@ impl Side {
                     self.note_order(report);
                     answers.push("applied".into());
                     if let Some(claimed) = successor {
-                        assert_ne!(report.hand_on, HandOn::Nothing, "nobody offered a slot");
+                        assert!(report.hand_on, "nobody offered a slot");
                         answers.push(format!("handed on: {}", self.hand_out(&claimed)));
                         self.workers.push(Worker { claimed, slot });
                     }

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use bluum_hooks_shared::time::Timestamp;
 
 use super::books::{Books, refuse_if};
-use crate::policy::state::State;
 use crate::slots::Slots;
-use crate::store::plan::{self, Standing};
+use crate::store::plan::{self, Planned, Standing};
 use crate::store::{Accepted, NewAnswer, NewEvent, StoreError};
 
 pub(super) fn accept(
@@ -21,9 +20,14 @@ pub(super) fn accept(
     check(books, events, answers, now)?;
     keep(books, answers, now);
     let registry = Arc::clone(&books.registry);
-    let standing =
-        Standing { registry: &registry, busy: &busy(books), sequences: &books.sequences };
-    let planned = plan::plan(events, &standing, slots, now);
+    let standing = Standing { registry: &registry, sequences: &books.sequences };
+    let mut planned = plan::plan(events, &standing, slots, now);
+    let busy = busy(books);
+    let behind = |one: &&mut Planned| {
+        let line = one.ordering_key.clone().map(|key| (one.webhook.number, key));
+        one.progress.state.due_at().is_some() && line.is_some_and(|line| busy.contains(&line))
+    };
+    planned.iter_mut().filter(behind).for_each(Planned::wait);
     for event in events {
         books.add_event(event, now);
     }
@@ -31,8 +35,7 @@ pub(super) fn accept(
     for one in planned {
         let event = &events[one.event];
         let position = books.add_delivery(&one, event, now);
-        accepted.left_waiting |= matches!(one.progress.state, State::Waiting { .. });
-        accepted.work.extend(one.into_work(position, event));
+        one.settle(position, event, slots, &mut accepted);
     }
     Ok(accepted)
 }

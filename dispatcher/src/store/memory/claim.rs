@@ -18,9 +18,7 @@ pub(super) fn claim_due(
     slots: &Slots,
     now: Timestamp,
 ) -> Due {
-    for webhook in slots.backlogged() {
-        slots.set_backlog(webhook, false);
-    }
+    slots.look_again();
     let registry = Arc::clone(&books.registry);
     let parked = park(books, &registry, now);
     let mut due = due_by_webhook(books, &registry, now);
@@ -29,7 +27,7 @@ pub(super) fn claim_due(
     let mut given_up = Vec::new();
     for (webhook, free) in lanes {
         let due = due.remove(&webhook).unwrap_or_default();
-        slots.set_backlog(webhook, due.len() >= free.len());
+        turns::note_backlog(webhook, due.len() >= free.len(), slots, &registry);
         let claimed = claim(books, due, free, &mut given_up, now);
         work.extend(claimed.into_iter().map(|(claimed, slot)| Work { claimed, slot }));
     }
@@ -37,24 +35,6 @@ pub(super) fn claim_due(
     let again = parked || !given_up.is_empty();
     let next_due = if again { Some(now) } else { next_due(books, now) };
     Due { work, next_due }
-}
-
-/// Claims what is due to webhooks that have more due than their slots, for the places they are
-/// offered.
-pub(super) fn claim_lanes<T>(
-    books: &mut Books,
-    lanes: BTreeMap<i64, Vec<T>>,
-    now: Timestamp,
-) -> Vec<(Claimed, T)> {
-    let registry = Arc::clone(&books.registry);
-    let mut due = due_by_webhook(books, &registry, now);
-    let (mut claimed, mut given_up) = (Vec::new(), Vec::new());
-    for (webhook, places) in lanes {
-        let due = due.remove(&webhook).unwrap_or_default();
-        claimed.extend(claim(books, due, places, &mut given_up, now));
-    }
-    release(books, &given_up, now);
-    claimed
 }
 
 /// Claims the first of these that are due, each for one of the places.

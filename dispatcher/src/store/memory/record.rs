@@ -1,14 +1,11 @@
 //! Record: what came of an attempt, and who is next in line.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bluum_hooks_shared::time::Timestamp;
 
 use super::books::Books;
-use super::claim;
 use crate::policy::state::State;
-use crate::slots::HandOn;
 use crate::store::{Claimed, NewEvent, Recorded, Report, StoredAttempt, failing, turns};
 
 /// One answer for each report, and what they publish.
@@ -17,16 +14,7 @@ pub(super) fn record_all(
     reports: &[Report],
     now: Timestamp,
 ) -> (Vec<Recorded>, Vec<NewEvent>) {
-    let mut recorded: Vec<_> = reports.iter().map(|report| record(books, report, now)).collect();
-    let mut lanes: BTreeMap<i64, Vec<&mut Option<Claimed>>> = BTreeMap::new();
-    for (report, recorded) in reports.iter().zip(&mut recorded) {
-        if let (HandOn::Due, Recorded::Applied { successor }) = (report.hand_on, recorded) {
-            lanes.entry(report.claimed.webhook.number).or_default().push(successor);
-        }
-    }
-    for (claimed, successor) in claim::claim_lanes(books, lanes, now) {
-        *successor = Some(claimed);
-    }
+    let recorded: Vec<_> = reports.iter().map(|report| record(books, report, now)).collect();
     let places = reports.iter().zip(&recorded);
     let applied = places.filter(|(_, recorded)| matches!(recorded, Recorded::Applied { .. }));
     let applied: Vec<_> = applied.map(|(report, _)| report).collect();
@@ -56,8 +44,7 @@ fn record(books: &mut Books, report: &Report, now: Timestamp) -> Recorded {
     }
     let line = claimed.ordering_key.clone().map(|key| (claimed.webhook.number, key));
     let freed = line.filter(|_| after.state.finished_at().is_some());
-    let successor =
-        freed.and_then(|line| release(books, &line, *hand_on == HandOn::Successor, now));
+    let successor = freed.and_then(|line| release(books, &line, *hand_on, now));
     Recorded::Applied { successor }
 }
 

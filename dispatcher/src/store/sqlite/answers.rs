@@ -5,7 +5,7 @@ use bluum_hooks_shared::time::Timestamp;
 use bytes::Bytes;
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::script::{self, Ran, Unbound};
+use super::write::{Changes, Rows};
 use super::{row, statement};
 use crate::store::{ANSWER_LIFE, Answer, NewAnswer, StoreError};
 use crate::vault::{Sealed, Vault};
@@ -31,23 +31,18 @@ pub(super) async fn keep(
     if answers.is_empty() {
         return Ok(());
     }
-    let keep = bind(script::KEEP.query(), answers, vault, now)?;
-    let [kept, _forgotten] = script::run(keep, transaction).await?;
-    all_kept(&kept, answers)
+    let mut changes = Changes::default();
+    add(&mut changes, answers, vault, now)?;
+    changes.write(transaction, now).await.map(drop)
 }
 
-/// What `KEEP_ANSWERS` says of these answers.
-pub(super) fn all_kept(kept: &Ran, answers: &[NewAnswer]) -> Result<(), StoreError> {
-    if kept.changed < answers.len() as u64 { Err(StoreError::KeyUsed) } else { Ok(()) }
-}
-
-/// Binds the values of `KEEP_ANSWERS` and `FORGET_ANSWERS`.
-pub(super) fn bind(
-    script: Unbound,
+/// Adds them to what is to be written, if there are any; then some that have expired are deleted.
+pub(super) fn add(
+    changes: &mut Changes,
     answers: &[NewAnswer],
     vault: &Vault,
     now: Timestamp,
-) -> Result<Unbound, StoreError> {
+) -> Result<(), StoreError> {
     let mut bodies = Vec::new();
     let mut rows = Vec::with_capacity(answers.len());
     for NewAnswer { caller, idempotency_key, answer } in answers {
@@ -70,8 +65,10 @@ pub(super) fn bind(
             answer.secret.then(|| vault.key_id()),
         ));
     }
-    let script = script.bind(row::batch(&rows)?).bind(bodies);
-    Ok(script.bind(expired(now)).bind(now.as_micros()).bind(expired(now)))
+    changes.answers = Rows::of(&rows)?;
+    changes.answer_bodies = bodies;
+    changes.expired = (!answers.is_empty()).then(|| expired(now));
+    Ok(())
 }
 
 /// Deletes some of those that have expired.

@@ -4,7 +4,8 @@ use bluum_hooks_shared::id::DeliveryId;
 use bluum_hooks_shared::time::Timestamp;
 use sqlx::Connection;
 
-use super::{Writer, accept, row, statement};
+use super::accept::{self, Numbers};
+use super::{Writer, row, statement};
 use crate::policy::state::{Progress, State};
 use crate::store::plan::ODD;
 use crate::store::{StoreError, Webhook};
@@ -17,7 +18,8 @@ pub(super) async fn backfill(
     seed: u128,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
-    let Writer { connection, last_delivery, sequences, .. } = writer;
+    let Writer { connection, numbers, .. } = writer;
+    let Numbers { last_delivery, sequences, .. } = numbers;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let settings = &webhook.settings;
     let mut missed: Vec<(i64, String)> = sqlx::query_as(statement::MISSED)

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bluum_hooks_shared::time::Timestamp;
 use sqlx::{Connection, SqliteConnection};
 
-use super::accept::{self, Numbers, Written};
+use super::accept::Plan;
+use super::write::Changes;
 use super::{Writer, answers, registry};
 use crate::crash_point;
 use crate::slots::Slots;
@@ -25,7 +26,7 @@ pub(super) async fn change(
     answer: Option<Keep<Registry>>,
     now: Timestamp,
 ) -> Result<Registry, StoreError> {
-    let Writer { connection, last_event, last_delivery, sequences, .. } = writer;
+    let Writer { connection, numbers, .. } = writer;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     crash_point::reach("change.begun");
     let mut step = Step { transaction: &mut transaction, vault, registry: registry.clone(), now };
@@ -49,7 +50,7 @@ pub(super) async fn change(
         Change::EditWebhook(id, edit) => step.edit_webhook(id, edit).await?,
         Change::StartReplay(replay) => {
             let number = step.registry.webhook_number(replay.webhook);
-            let last = number.and_then(|number| sequences.get(&number)).copied();
+            let last = number.and_then(|number| numbers.sequences.get(&number)).copied();
             let replay = begin(replay, last.unwrap_or(0), &step.registry)?;
             step.put_replay(replay).await?
         }
@@ -61,33 +62,20 @@ pub(super) async fn change(
     let registry = step.registry;
     crash_point::reach("change.written");
     let notices: Vec<NewEvent> = notice.into_iter().collect();
-    let numbers = Numbers { last_event: *last_event, last_delivery: *last_delivery, sequences };
-    let published = publish(&mut transaction, &notices, &registry, &numbers, now).await?;
+    // They wait for the next claim.
+    let none = Slots::none();
+    let plan = Plan::new(&notices, &registry, numbers, &none, now);
+    let mut changes = Changes::default();
+    plan.add(&mut changes, &notices)?;
+    let queued = changes.write(&mut transaction, now).await?.queued()?;
     crash_point::reach("change.published");
     let answer: Vec<_> = answer.map(|keep| keep(&registry)).into_iter().collect();
     answers::keep(&mut transaction, &answer, vault, now).await?;
     crash_point::reach("change.answer_kept");
     transaction.commit().await?;
     crash_point::reach("change.committed");
-    if let Some(published) = published {
-        published.settle(last_event, last_delivery, sequences, &notices);
-    }
+    plan.settle(numbers, &notices, &queued, &none);
     Ok(registry)
-}
-
-/// Writes events that nobody has asked for; they wait for the next claim.
-pub(super) async fn publish(
-    transaction: &mut SqliteConnection,
-    notices: &[NewEvent],
-    registry: &Registry,
-    numbers: &Numbers<'_>,
-    now: Timestamp,
-) -> Result<Option<Written>, StoreError> {
-    if notices.is_empty() {
-        return Ok(None);
-    }
-    let none = Slots::none();
-    accept::write(transaction, notices, registry, &none, numbers, now).await.map(Some)
 }
 
 /// A change under way: the rows, and the registry as it will be. Each returns what to publish.

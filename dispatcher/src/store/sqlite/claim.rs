@@ -1,15 +1,16 @@
 //! Claim: hand out what is due, fairly, as far as there are slots.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use bluum_hooks_shared::time::Timestamp;
 use sqlx::SqliteConnection;
 
-use super::{SqliteStore, park, record, row, script, statement};
+use super::write::{Changes, Rows, is_stale};
+use super::{SqliteStore, park, record, row, statement};
 use crate::crash_point;
 use crate::policy::state::{Progress, State};
 use crate::slots::{Slot, Slots};
-use crate::store::{Claimed, Due, LEASE, Registry, Store, StoreError, Work, turns};
+use crate::store::{Claimed, Due, LEASE, Store, StoreError, Work, turns};
 
 pub(super) async fn claim_due(
     store: &SqliteStore,
@@ -17,9 +18,7 @@ pub(super) async fn claim_due(
     slots: &Slots,
     now: Timestamp,
 ) -> Result<Due, StoreError> {
-    for webhook in slots.backlogged() {
-        slots.set_backlog(webhook, false);
-    }
+    slots.look_again();
     let lanes: Vec<(i64, bool, Option<i64>)> =
         sqlx::query_as(statement::LANES).bind(now.as_micros()).fetch_all(&store.hot_reader).await?;
     let next_due = lanes.iter().filter_map(|lane| lane.2).min().map(Timestamp::from_micros);
@@ -34,98 +33,156 @@ pub(super) async fn claim_due(
     if lanes.is_empty() {
         return Ok(Due { work: Vec::new(), next_due });
     }
-    crash_point::reach("claim.looked");
-    let mut writer = store.writer().await?;
-    let due = claim_lanes(&mut writer.connection, lanes, slots, &registry, now).await;
-    let due = script::or_rollback(due, &mut writer.connection).await;
-    writer.ended(&due);
-    let due = due?;
-    Ok(Due { next_due: due.next_due.into_iter().chain(next_due).min(), ..due })
-}
-
-async fn claim_lanes(
-    connection: &mut SqliteConnection,
-    lanes: Vec<(i64, Vec<Slot>)>,
-    slots: &Slots,
-    registry: &Registry,
-    now: Timestamp,
-) -> Result<Due, StoreError> {
-    let begin = script::BEGIN_CLAIMS.query().bind(offered(&lanes)?).bind(now.as_micros());
-    let [_begun, due] = script::run(begin, connection).await?;
-    crash_point::reach("claim.begun");
-    let due = row::claimables(&due.rows, 0, registry)?;
-    let due: Vec<_> = due.into_iter().map(Ready::as_stored).collect();
+    // Beside the writer, which takes less of what has changed since.
+    let due = sqlx::query(statement::DUE_OF_LANES).bind(offered(&lanes)?).bind(now.as_micros());
+    let due = row::claimables(&due.fetch_one(&store.hot_reader).await?, &registry)?;
     for (webhook, free) in &lanes {
-        let found = due.iter().filter(|ready| ready.delivery.webhook.number == *webhook).count();
-        slots.set_backlog(*webhook, found >= free.len());
+        let found = due.iter().filter(|one| one.webhook.number == *webhook);
+        turns::note_backlog(*webhook, found.count() >= free.len(), slots, &registry);
     }
-    let claims = claim(due, lanes, now);
-    record::set_progress(connection, &claims.changes).await?;
-    crash_point::reach("claim.updated");
-    record::release(connection, &claims.given_up, registry, now).await?;
-    let [_] = script::run(script::END.query(), connection).await?;
+    crash_point::reach("claim.looked");
+    let mut taken = take(due, lanes, now);
+    if taken.is_empty() {
+        return Ok(Due { work: Vec::new(), next_due });
+    }
+    let found = taken.len();
+    let mut writer = store.writer().await?;
+    let done = write(&mut taken, &mut writer.connection, now).await;
+    writer.ended(&done);
+    done?;
     crash_point::reach("claim.committed");
-    let claimed = claims.claimed.into_iter();
-    let work: Vec<_> = claimed.map(|(claimed, slot)| Work { claimed, slot }).collect();
-    let lease_ends = (!work.is_empty()).then(|| now.plus(LEASE));
-    let next_due = if claims.given_up.is_empty() { lease_ends } else { Some(now) };
-    Ok(Due { work, next_due })
+    let freed = taken.iter().any(|one| !one.is_leased() && one.claimed.line().is_some());
+    let again = freed || taken.len() < found;
+    let taken = taken.into_iter().filter(Taken::is_leased);
+    let work: Vec<_> = taken.map(|Taken { claimed, slot, .. }| Work { claimed, slot }).collect();
+    let own = if again { now } else { now.plus(LEASE) };
+    Ok(Due { work, next_due: next_due.into_iter().chain([own]).min() })
 }
 
-/// The webhooks that are offered places, and how many, for `DUE_OF_LANES`.
-pub(super) fn offered<T>(lanes: &[(i64, Vec<T>)]) -> Result<String, StoreError> {
-    row::batch(&lanes.iter().map(|(webhook, places)| (webhook, places.len())).collect::<Vec<_>>())
+/// A delivery that is taken.
+struct Taken {
+    before: Progress,
+    /// With its progress from now on: parked, if it was claimed and lost too often.
+    claimed: Claimed,
+    slot: Slot,
 }
 
-/// A delivery that is due.
-pub(super) struct Ready {
-    pub(super) delivery: Claimed,
-    /// Its progress in the database, which may still be queued.
-    pub(super) stored: Progress,
-}
-
-impl Ready {
-    pub(super) fn as_stored(delivery: Claimed) -> Self {
-        Self { stored: delivery.progress, delivery }
+impl Taken {
+    fn is_leased(&self) -> bool {
+        matches!(self.claimed.progress.state, State::Leased { .. })
     }
 
     fn change(&self) -> row::ProgressRow {
-        row::progress_row(self.delivery.position, &self.stored, &self.delivery.progress)
+        row::progress_row(self.claimed.position, &self.before, &self.claimed.progress)
     }
 }
 
-/// What was claimed, each for one of the places offered.
-pub(super) struct Claims<T> {
-    pub(super) claimed: Vec<(Claimed, T)>,
-    /// For `SET_PROGRESS`; also of what has become due and was not claimed.
-    pub(super) changes: Vec<row::ProgressRow>,
-    /// Lines whose first delivery was parked, having been claimed and lost too often.
-    pub(super) given_up: Vec<(i64, String)>,
+/// Takes what has been due longest to each of these webhooks, as far as there are slots for it.
+fn take(mut due: Vec<Claimed>, lanes: Vec<(i64, Vec<Slot>)>, now: Timestamp) -> Vec<Taken> {
+    due.sort_by_key(|claimed| (claimed.progress.state.due_at(), claimed.position));
+    let mut of_webhook: HashMap<i64, Vec<Claimed>> = HashMap::new();
+    for claimed in due {
+        of_webhook.entry(claimed.webhook.number).or_default().push(claimed);
+    }
+    let lanes = lanes.into_iter().flat_map(|(webhook, slots)| {
+        of_webhook.remove(&webhook).unwrap_or_default().into_iter().zip(slots)
+    });
+    let taken = lanes.filter_map(|(mut claimed, slot)| {
+        let after = turns::claimed(claimed.progress, now).ok()?;
+        let before = std::mem::replace(&mut claimed.progress, after);
+        Some(Taken { before, claimed, slot })
+    });
+    taken.collect()
 }
 
-/// Claims what has been due longest to each of these webhooks, as far as there are places for it.
-pub(super) fn claim<T>(due: Vec<Ready>, lanes: Vec<(i64, Vec<T>)>, now: Timestamp) -> Claims<T> {
-    let mut claims = Claims { claimed: Vec::new(), changes: Vec::new(), given_up: Vec::new() };
-    let mut of_webhook: BTreeMap<i64, Vec<Ready>> = BTreeMap::new();
-    for ready in due {
-        of_webhook.entry(ready.delivery.webhook.number).or_default().push(ready);
+/// Writes those that are still as they were found.
+async fn write(
+    taken: &mut Vec<Taken>,
+    connection: &mut SqliteConnection,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let done = changes(taken, now)?.write(connection, now).await;
+    if !done.as_ref().is_err_and(is_stale) {
+        return done.map(drop);
     }
-    for (webhook, places) in lanes {
-        let Some(due) = of_webhook.get_mut(&webhook) else { continue };
-        due.sort_by_key(|ready| (ready.delivery.progress.state.due_at(), ready.delivery.position));
-        for (mut ready, place) in due.drain(..due.len().min(places.len())).zip(places) {
-            let Ok(after) = turns::claimed(ready.delivery.progress, now) else { continue };
-            ready.delivery.progress = after;
-            claims.changes.push(ready.change());
-            if matches!(after.state, State::Leased { .. }) {
-                claims.claimed.push((ready.delivery, place));
-            } else if let Some((webhook, key)) = ready.delivery.line() {
-                claims.given_up.push((webhook, key.to_owned()));
-            }
-        }
+    let rows: Vec<_> = taken.iter().map(Taken::change).collect();
+    let still = record::applicable(&rows, connection).await?;
+    let all = std::mem::take(taken).into_iter().enumerate();
+    *taken = all.filter(|(index, _)| still.contains(index)).map(|(_, one)| one).collect();
+    changes(taken, now)?.write(connection, now).await.map(drop)
+}
+
+fn changes(taken: &[Taken], now: Timestamp) -> Result<Changes, StoreError> {
+    let given_up = taken.iter().filter(|one| !one.is_leased());
+    let lines = given_up.filter_map(|one| one.claimed.line());
+    let freed: Vec<_> = lines.filter_map(|line| record::freed(line, false, now)).collect();
+    let progress: Vec<_> = taken.iter().map(Taken::change).collect();
+    let (progress, freed) = (Rows::of(&progress)?, Rows::of(&freed)?);
+    Ok(Changes { progress, freed, ..Changes::default() })
+}
+
+/// The webhooks with free slots, and how many, for `DUE_OF_LANES`.
+fn offered(lanes: &[(i64, Vec<Slot>)]) -> Result<String, StoreError> {
+    row::batch(&lanes.iter().map(|(webhook, slots)| (webhook, slots.len())).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bluum_hooks_shared::id::{EventId, TenantId, WebhookId};
+
+    use super::*;
+    use crate::random::SystemRandom;
+    use crate::store::{Audience, Change, NewEvent, Tenant, WebhookDraft};
+    use crate::vault::KeySource;
+
+    const NOW: Timestamp = Timestamp::from_unix_seconds(1_750_000_000);
+
+    /// A tenant with one webhook, and what is due to it.
+    async fn three_due(store: &SqliteStore) -> Vec<Claimed> {
+        let id = TenantId::new(NOW, 1);
+        let tenant = Tenant { id, name: "T".into(), metadata: [].into(), created_at: NOW };
+        store.change(Change::AddTenant(tenant, Vec::new()), None, NOW).await.unwrap();
+        let draft = WebhookDraft::new(WebhookId::new(NOW, 1), id, false, NOW);
+        let draft = WebhookDraft { event_type_names: vec!["*".into()], ..draft };
+        store.change(Change::AddWebhook(draft, 1), None, NOW).await.unwrap();
+        let event = |seed| NewEvent {
+            id: EventId::new(NOW, seed),
+            tenant: id,
+            livemode: false,
+            name: "order.filled".into(),
+            ordering_key: None,
+            idempotency_key: None,
+            body: "{}".into(),
+            audience: Audience::Subscribers,
+            seed,
+        };
+        let events = [1, 2, 3].map(event);
+        store.accept(&events, &[], &Slots::none(), NOW).await.unwrap();
+        let due = sqlx::query(statement::DUE_OF_LANES).bind("[[1, 9]]").bind(NOW.as_micros());
+        let due = due.fetch_one(&store.hot_reader).await.unwrap();
+        row::claimables(&due, &store.registry()).unwrap()
     }
-    let left = of_webhook.values().flatten();
-    let became_due = left.filter(|ready| ready.delivery.progress != ready.stored);
-    claims.changes.extend(became_due.map(Ready::change));
-    claims
+
+    #[tokio::test]
+    async fn what_has_changed_since_it_was_looked_at_is_not_claimed() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeySource::Ours(folder.path().join("key"));
+        let file = folder.path().join("hooks.db");
+        let store = SqliteStore::open(&file, &key, Arc::new(SystemRandom), NOW).await.unwrap();
+        let due = three_due(&store).await;
+        let slots = Slots::new(9, Default::default());
+        let mut taken = take(due, vec![(1, slots.take(1, 3, 3))], NOW);
+        assert_eq!(taken.len(), 3);
+
+        let first = claim_due(&store, 1, &slots, NOW).await.unwrap();
+        assert_eq!(first.work[0].claimed.sequence, 1);
+        let mut writer = store.writer().await.unwrap();
+        write(&mut taken, &mut writer.connection, NOW).await.unwrap();
+        writer.ended(&Ok(()));
+        let sequences: Vec<_> = taken.iter().map(|one| one.claimed.sequence).collect();
+        assert_eq!(sequences, [2, 3]);
+        assert_eq!(slots.in_flight(), 3, "the slot of the other is free");
+    }
 }

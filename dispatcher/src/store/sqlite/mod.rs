@@ -20,11 +20,10 @@ mod registry;
 mod rekey;
 mod replay;
 mod row;
-mod script;
 mod seal;
 pub mod statement;
+mod write;
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -37,6 +36,7 @@ use sqlx::{Connection, SqliteConnection, SqlitePool};
 use tokio::sync::{Mutex, MutexGuard};
 use tracing::{error, info};
 
+use accept::Numbers;
 pub use audit::{Audit, Books, Repair, Repaired, Rule, Stage, Violation, audit, repair, rules};
 pub use open::OpenError;
 pub use rekey::{RekeyError, Rekeyed, rekey};
@@ -73,10 +73,7 @@ pub struct SqliteStore {
 #[derive(Debug)]
 struct Writer {
     connection: SqliteConnection,
-    last_event: i64,
-    last_delivery: i64,
-    /// The last sequence number of each webhook that has one.
-    sequences: HashMap<i64, i64>,
+    numbers: Numbers,
     /// Whether a write is under way, was dropped half-way, or failed.
     in_doubt: bool,
 }
@@ -199,7 +196,6 @@ impl Store for SqliteStore {
         let mut writer = self.writer().await?;
         let (registry, vault) = (self.registry(), &self.vault);
         let committed = commit::commit(&mut writer, batch, &registry, vault, slots, now).await;
-        let committed = script::or_rollback(committed, &mut writer.connection).await;
         writer.ended(&committed);
         let (committed, changed) = committed?;
         if !changed.is_empty() {

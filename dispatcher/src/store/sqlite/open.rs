@@ -13,7 +13,8 @@ use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 use tracing::info;
 
-use super::{SqliteStore, Writer, outbox, registry, statement};
+use super::accept::Numbers;
+use super::{SqliteStore, Writer, outbox, registry, statement, write};
 use crate::crash_point;
 use crate::random::Random;
 use crate::store::{Registry, StoreError};
@@ -221,7 +222,9 @@ pub(super) async fn read_all(
     let (registry, sequences) = registry::load(&mut connection, vault).await?;
     let last_event = last_position(&mut connection, "events").await?;
     let last_delivery = last_position(&mut connection, "deliveries").await?;
-    let writer = Writer { connection, last_event, last_delivery, sequences, in_doubt: false };
+    let numbers = Numbers { last_event, last_delivery, sequences };
+    write::prepare(&mut connection).await?;
+    let writer = Writer { connection, numbers, in_doubt: false };
     Ok((writer, registry))
 }
 

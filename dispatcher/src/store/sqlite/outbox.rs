@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use bluum_hooks_shared::time::Timestamp;
 use sqlx::{Connection, Row, SqliteConnection};
 
-use super::accept::{self, Numbers};
+use super::accept::Plan;
+use super::write::Changes;
 use super::{Writer, row, statement};
 use crate::crash_point;
 use crate::slots::Slots;
@@ -49,7 +50,7 @@ pub(super) async fn drain(
     slots: &Slots,
     now: Timestamp,
 ) -> Result<Drained, StoreError> {
-    let Writer { connection, last_event, last_delivery, sequences, .. } = writer;
+    let Writer { connection, numbers, .. } = writer;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     crash_point::reach("outbox.begun");
     let rows = rows(&mut transaction, limit).await?;
@@ -67,13 +68,14 @@ pub(super) async fn drain(
         transaction.commit().await?;
         Accepted::default()
     } else {
-        let numbers = Numbers { last_event: *last_event, last_delivery: *last_delivery, sequences };
         let events = &sorted.events;
-        let written =
-            accept::write(&mut transaction, events, registry, slots, &numbers, now).await?;
+        let plan = Plan::new(events, registry, numbers, slots, now);
+        let mut changes = Changes::default();
+        plan.add(&mut changes, events)?;
+        let queued = changes.write(&mut transaction, now).await?.queued()?;
         transaction.commit().await?;
         crash_point::reach("outbox.committed");
-        written.settle(last_event, last_delivery, sequences, events)
+        plan.settle(numbers, events, &queued, slots)
     };
     Ok(Drained { taken: rows.len(), rejected: sorted.rejected.len(), accepted })
 }

@@ -35,9 +35,7 @@ pub(super) async fn stopped_webhooks(
         // By now it may take deliveries again.
         let registry = store.registry();
         let done = match stopped(&registry, webhook) {
-            Some(reason) => {
-                some(&mut writer.connection, webhook, ALL, reason, &registry, now).await
-            }
+            Some(reason) => some(&mut writer.connection, webhook, ALL, reason, now).await,
             None => Ok(0),
         };
         writer.ended(&done);
@@ -55,8 +53,7 @@ pub(super) async fn skip(
     now: Timestamp,
 ) -> Result<usize, StoreError> {
     let mut writer = store.writer().await?;
-    let registry = store.registry();
-    let done = some(&mut writer.connection, webhook, up_to, reason, &registry, now).await;
+    let done = some(&mut writer.connection, webhook, up_to, reason, now).await;
     writer.ended(&done);
     done
 }
@@ -66,7 +63,6 @@ async fn some(
     webhook: i64,
     up_to: i64,
     reason: ParkReason,
-    registry: &Registry,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
@@ -84,7 +80,7 @@ async fn some(
     let freed = found.iter().filter(|one| up_to < ALL && one.progress.state != State::Queued);
     let freed: Vec<_> =
         freed.filter_map(|one| Some((webhook, one.ordering_key.clone()?))).collect();
-    record::release(&mut transaction, &freed, registry, now).await?;
+    record::release(&mut transaction, &freed, now).await?;
     transaction.commit().await?;
     crash_point::reach("park.committed");
     Ok(changes.len())

@@ -1,13 +1,14 @@
 //! Record: what came of attempts, and who is next in line.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use bluum_hooks_shared::time::Timestamp;
 use sqlx::SqliteConnection;
 
-use super::{park, row, statement};
-use crate::slots::HandOn;
-use crate::store::{Claimed, Recorded, Registry, Report, StoreError, Webhook, turns};
+use super::write::Rows;
+use super::{row, statement};
+use crate::policy::state::{Progress, State};
+use crate::store::{Claimed, Recorded, Report, StoreError, turns};
 
 /// The reports that are written.
 pub(super) struct Applied<'a> {
@@ -16,9 +17,9 @@ pub(super) struct Applied<'a> {
     places: Vec<usize>,
 }
 
-/// The lines whose first delivery is finished, each with the position of that delivery if its slot
-/// is handed on.
-type Finished<'a> = HashMap<(i64, &'a str), Option<i64>>;
+/// A line whose first delivery is finished, and what the next one in it becomes, for `PROMOTE`: its
+/// state, when it is due, and how many claims more it has.
+pub(super) type Freed<'a> = (i64, &'a str, &'static str, Option<i64>, u32);
 
 impl<'a> Applied<'a> {
     /// Those about different claims: of two about one the first counts.
@@ -38,30 +39,27 @@ impl<'a> Applied<'a> {
         &mut self,
         connection: &mut SqliteConnection,
     ) -> Result<(), StoreError> {
-        let found = sqlx::query_scalar(statement::APPLICABLE).bind(self.progress_rows()?);
-        let found: String = found.fetch_one(connection).await?;
-        let found: Vec<usize> = row::unbatch(&found)?;
-        self.places =
-            found.into_iter().filter_map(|index| self.places.get(index).copied()).collect();
+        let found = applicable(&self.changes(), connection).await?;
+        self.places = found.iter().filter_map(|index| self.places.get(*index).copied()).collect();
         Ok(())
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.places.len()
     }
 
     pub(super) fn reports(&self) -> impl Iterator<Item = &'a Report> {
         self.places.iter().map(|&place| &self.reports[place])
     }
 
-    pub(super) fn progress_rows(&self) -> Result<String, StoreError> {
+    fn changes(&self) -> Vec<row::ProgressRow> {
         let rows = self.reports().map(|Report { claimed, after, .. }| {
             row::progress_row(claimed.position, &claimed.progress, after)
         });
-        row::batch(&rows.collect::<Vec<_>>())
+        rows.collect()
     }
 
-    pub(super) fn attempt_rows(&self) -> Result<String, StoreError> {
+    pub(super) fn progress_rows(&self) -> Result<Rows, StoreError> {
+        Rows::of(&self.changes())
+    }
+
+    pub(super) fn attempt_rows(&self) -> Result<Rows, StoreError> {
         let rows = self.reports().filter_map(|report| {
             let attempt = report.attempt.as_ref()?;
             Some((
@@ -76,52 +74,57 @@ impl<'a> Applied<'a> {
                 &attempt.response_body,
             ))
         });
-        row::batch(&rows.collect::<Vec<_>>())
+        Rows::of(&rows.collect::<Vec<_>>())
     }
 
-    pub(super) fn finished(&self) -> Finished<'a> {
-        let finished = self.reports().filter(|report| report.after.state.finished_at().is_some());
-        finished
-            .filter_map(|report| {
-                let hand_on = report.hand_on == HandOn::Successor;
-                Some((report.claimed.line()?, hand_on.then_some(report.claimed.position)))
-            })
-            .collect()
-    }
-
-    /// The webhooks that have more due than their slots, each with the positions of those whose
-    /// slots it is offered.
-    pub(super) fn offered(&self, registry: &Registry) -> Vec<(i64, Vec<i64>)> {
-        let mut lanes: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
-        for report in self.reports().filter(|report| report.hand_on == HandOn::Due) {
-            let claimed = &report.claimed;
-            lanes.entry(claimed.webhook.number).or_default().push(claimed.position);
-        }
-        let lanes = lanes.into_iter();
-        lanes.filter(|(webhook, _)| park::stopped(registry, *webhook).is_none()).collect()
+    pub(super) fn freed(&self, now: Timestamp) -> Vec<Freed<'a>> {
+        let finished = self.reports().filter(|report| is_finished(report));
+        let freed =
+            finished.filter_map(|report| freed(report.claimed.line()?, report.hand_on, now));
+        freed.collect()
     }
 
     /// One answer for each report, with what was claimed for its slot.
-    pub(super) fn recorded(&self, mut handed_on: HashMap<i64, Claimed>) -> Vec<Recorded> {
+    pub(super) fn recorded(&self, promoted: Vec<Claimed>) -> Vec<Recorded> {
+        let mut next: HashMap<(i64, String), Claimed> = promoted
+            .into_iter()
+            .filter_map(|next| Some(((next.webhook.number, next.ordering_key.clone()?), next)))
+            .collect();
         let mut recorded: Vec<_> = self.reports.iter().map(|_| Recorded::Stale).collect();
         for &place in &self.places {
-            let successor = handed_on.remove(&self.reports[place].claimed.position);
+            let report = &self.reports[place];
+            let line = report.claimed.line().filter(|_| is_finished(report) && !next.is_empty());
+            let successor = line.and_then(|(webhook, key)| next.remove(&(webhook, key.to_owned())));
             recorded[place] = Recorded::Applied { successor };
         }
         recorded
     }
 }
 
-pub(super) async fn set_failing(
-    transaction: &mut SqliteConnection,
-    changed: &[Webhook],
-) -> Result<(), StoreError> {
-    if !changed.is_empty() {
-        let since = |webhook: &Webhook| webhook.settings.failing_since.map(Timestamp::as_micros);
-        let rows: Vec<_> = changed.iter().map(|webhook| (webhook.number, since(webhook))).collect();
-        sqlx::query(statement::SET_FAILING).bind(row::batch(&rows)?).execute(transaction).await?;
-    }
-    Ok(())
+fn is_finished(report: &Report) -> bool {
+    report.after.state.finished_at().is_some()
+}
+
+/// The places of the changes that find their delivery as it is said to be.
+pub(super) async fn applicable(
+    changes: &[row::ProgressRow],
+    connection: &mut SqliteConnection,
+) -> Result<BTreeSet<usize>, StoreError> {
+    let found = sqlx::query_scalar(statement::APPLICABLE).bind(row::batch(&changes)?);
+    let found: String = found.fetch_one(connection).await?;
+    row::unbatch(&found)
+}
+
+/// What becomes of the next in a line; none is ever refused.
+pub(super) fn freed(
+    (webhook, key): (i64, &str),
+    hand_on: bool,
+    now: Timestamp,
+) -> Option<Freed<'_>> {
+    let queued = Progress::new(State::Queued);
+    let ready = turns::ready(queued, hand_on, now).ok()?;
+    let due_at = ready.state.due_at().map(Timestamp::as_micros);
+    Some((webhook, key, ready.state.status().as_str(), due_at, ready.claim - queued.claim))
 }
 
 pub(super) async fn set_progress(
@@ -139,18 +142,13 @@ pub(super) async fn set_progress(
 pub(super) async fn release(
     transaction: &mut SqliteConnection,
     lines: &[(i64, String)],
-    registry: &Registry,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    if lines.is_empty() {
-        return Ok(());
+    let lines = lines.iter().filter_map(|(webhook, key)| freed((*webhook, key), false, now));
+    let lines: Vec<_> = lines.collect();
+    if !lines.is_empty() {
+        let promote = sqlx::query(statement::PROMOTE).bind(row::batch(&lines)?);
+        promote.execute(transaction).await?;
     }
-    let successors = sqlx::query(statement::SUCCESSORS).bind(row::batch(&lines)?);
-    let successors = successors.fetch_all(&mut *transaction).await?;
-    let ready = |next: &Claimed| {
-        let after = turns::ready(next.progress, false, now).ok()?;
-        Some(row::progress_row(next.position, &next.progress, &after))
-    };
-    let successors = row::claimables(&successors, 0, registry)?;
-    set_progress(transaction, &successors.iter().filter_map(ready).collect::<Vec<_>>()).await
+    Ok(())
 }

@@ -165,7 +165,7 @@ async fn take(
     cursor: i64,
     now: Timestamp,
 ) -> Result<(Replay, usize), StoreError> {
-    let last = writer.sequences.get(&webhook).copied().unwrap_or(0);
+    let last = writer.numbers.sequences.get(&webhook).copied().unwrap_or(0);
     let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await?;
     crash_point::reach("replay.begun");
     let replayed = set(&mut transaction, found, now).await?;
@@ -213,7 +213,6 @@ mod tests {
     use crate::policy::retry::RetrySchedule;
     use crate::policy::state::{Input, step};
     use crate::random::SystemRandom;
-    use crate::slots::HandOn;
     use crate::slots::Slots;
     use crate::store::{Audience, Change, NewEvent, Report, Tenant, WebhookDraft, Work};
     use crate::vault::KeySource;
@@ -242,8 +241,7 @@ mod tests {
     async fn deliver(store: &SqliteStore, Work { claimed, slot: _slot }: Work) {
         let input = Input::Attempted(Verdict::Delivered);
         let after = step(claimed.progress, input, NOW, &RetrySchedule::default(), 0.0).unwrap();
-        let report =
-            Report { claimed, after, attempt: None, notice: None, hand_on: HandOn::Nothing };
+        let report = Report { claimed, after, attempt: None, notice: None, hand_on: false };
         store.record(&[report], NOW).await.unwrap();
     }
 

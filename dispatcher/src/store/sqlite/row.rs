@@ -170,19 +170,16 @@ type Claimable = (
     String,
 );
 
-/// Deliveries that are not claimed yet, with their events: what `DUE_OF_LANES` and `SUCCESSORS`
-/// select, from this column of a row on. One that cannot be read is for a person to look at, and
-/// holds up no other.
+/// Deliveries with their events: what `DUE_OF_LANES` and `PROMOTED` select. One that cannot be read
+/// is for a person to look at, and holds up no other.
 pub(super) fn claimables(
-    rows: &[SqliteRow],
-    first: usize,
+    gathered: &SqliteRow,
     registry: &Registry,
 ) -> Result<Vec<Claimed>, StoreError> {
-    let Some(gathered) = rows.first() else { return Ok(Vec::new()) };
-    let columns = String::from_utf8_lossy(gathered.try_get(first)?);
+    let columns = String::from_utf8_lossy(gathered.try_get(0)?);
     let columns: Vec<&RawValue> = unbatch(&columns)?;
-    let lengths: Vec<usize> = unbatch(gathered.try_get(first + 1)?)?;
-    let bodies: Option<&[u8]> = gathered.try_get(first + 2)?;
+    let lengths: Vec<usize> = unbatch(gathered.try_get(1)?)?;
+    let bodies: Option<&[u8]> = gathered.try_get(2)?;
     let mut bodies = bodies.unwrap_or_default();
     let mut all = Vec::with_capacity(columns.len());
     for (columns, length) in columns.into_iter().zip(lengths) {

@@ -2,7 +2,8 @@
 //!
 //! Statements on the hot path work on a whole batch: the rows come as one JSON array of arrays
 //! through `jsonb_each`, so their number does not change the text and each is prepared once. Bodies
-//! come beside it as one blob, cut by offset and length, so that no body is ever escaped.
+//! come beside it as one blob, cut by offset and length, so that no body is ever escaped. A value
+//! is `'$[3]'` and not `3` of its row: SQLite would write the one out as the other, each time.
 
 /// The columns of a delivery that `row::progress` and its callers read.
 macro_rules! delivery {
@@ -141,6 +142,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("BUSY_LINES", BUSY_LINES),
     ("INSERT_EVENTS", INSERT_EVENTS),
     ("INSERT_DELIVERIES", INSERT_DELIVERIES),
+    ("BEGUN_QUEUED", BEGUN_QUEUED),
     ("ADVANCE_SEQUENCES", ADVANCE_SEQUENCES),
     ("PUBLISHED_WITH", PUBLISHED_WITH),
     ("LANES", LANES),
@@ -154,7 +156,8 @@ pub const ALL: &[(&str, &str)] = &[
     ("APPLICABLE", APPLICABLE),
     ("SET_FAILING", SET_FAILING),
     ("INSERT_ATTEMPTS", INSERT_ATTEMPTS),
-    ("SUCCESSORS", SUCCESSORS),
+    ("PROMOTE", PROMOTE),
+    ("PROMOTED", PROMOTED),
     ("ABANDONED", ABANDONED),
     ("STANDINGS", STANDINGS),
     ("FORGET_REPLAYS", FORGET_REPLAYS),

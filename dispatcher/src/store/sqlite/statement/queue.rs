@@ -8,31 +8,45 @@ SELECT json_group_array(line.key)
 FROM jsonb_each(?1) AS line
 WHERE EXISTS (
     SELECT 1 FROM deliveries
-    WHERE webhook = line.value ->> 0 AND ordering_key = line.value ->> 1 AND due_at IS NOT NULL
+    WHERE webhook = line.value ->> '$[0]' AND ordering_key = line.value ->> '$[1]'
+        AND due_at IS NOT NULL
 )";
 
 pub(crate) const INSERT_EVENTS: &str = "
 INSERT INTO events (position, id, tenant_id, livemode, name, idempotency_key, created_at, body)
 SELECT
-    row.value ->> 0, row.value ->> 1, row.value ->> 2, row.value ->> 3, row.value ->> 4,
-    row.value ->> 5, ?3, substr(?2, row.value ->> 6, row.value ->> 7)
+    row.value ->> '$[0]', row.value ->> '$[1]', row.value ->> '$[2]', row.value ->> '$[3]',
+    row.value ->> '$[4]', row.value ->> '$[5]', ?3,
+    substr(?2, row.value ->> '$[6]', row.value ->> '$[7]')
 FROM jsonb_each(?1) AS row";
 
+/// What would be under way beside another one of its line is queued behind it instead.
 pub(crate) const INSERT_DELIVERIES: &str = "
 INSERT INTO deliveries (
     position, id, event, webhook, sequence, ordering_key, state, due_at, finished_at, reason, claim,
     lost_claims, attempts, failures, created_at
 )
 SELECT
-    row.value ->> 0, row.value ->> 1, row.value ->> 2, row.value ->> 3, row.value ->> 4,
-    row.value ->> 5, row.value ->> 6, row.value ->> 7, row.value ->> 8, row.value ->> 9,
-    row.value ->> 10, 0, 0, 0, ?2
-FROM jsonb_each(?1) AS row";
+    row.value ->> '$[0]', row.value ->> '$[1]', row.value ->> '$[2]', row.value ->> '$[3]',
+    row.value ->> '$[4]', row.value ->> '$[5]',
+    iif(ahead.position IS NULL, row.value ->> '$[6]', 'queued'),
+    iif(ahead.position IS NULL, row.value ->> '$[7]', NULL),
+    row.value ->> '$[8]', row.value ->> '$[9]',
+    iif(ahead.position IS NULL, row.value ->> '$[10]', 0), 0, 0, 0, ?2
+FROM jsonb_each(?1) AS row
+LEFT JOIN deliveries AS ahead ON row.value ->> '$[7]' IS NOT NULL
+    AND ahead.webhook = row.value ->> '$[3]' AND ahead.ordering_key = row.value ->> '$[5]'
+    AND ahead.due_at IS NOT NULL";
+
+/// Those of the deliveries after this position that are queued.
+pub(crate) const BEGUN_QUEUED: &str = "
+SELECT json_group_array(position) FROM deliveries NOT INDEXED
+WHERE position > ?1 AND state = 'queued'";
 
 pub(crate) const ADVANCE_SEQUENCES: &str = "
-UPDATE webhooks SET last_sequence = row.value ->> 1
+UPDATE webhooks SET last_sequence = row.value ->> '$[1]'
 FROM jsonb_each(?1) AS row
-WHERE webhooks.number = row.value ->> 0";
+WHERE webhooks.number = row.value ->> '$[0]'";
 
 pub(crate) const PUBLISHED_WITH: &str = "
 SELECT name, body FROM events
@@ -69,11 +83,11 @@ pub(crate) const DUE_OF_LANES: &str = claimable!(
     "
 FROM (
     WITH RECURSIVE due (webhook, places, due_at, position) AS (
-        SELECT first.webhook, lane.value ->> 1, first.due_at, first.position
+        SELECT first.webhook, lane.value ->> '$[1]', first.due_at, first.position
         FROM jsonb_each(?1) AS lane
         JOIN deliveries AS first ON first.position = (
             SELECT position FROM deliveries
-            WHERE webhook = lane.value ->> 0 AND due_at <= ?2
+            WHERE webhook = lane.value ->> '$[0]' AND due_at <= ?2
             ORDER BY due_at, position
             LIMIT 1
         )
@@ -166,20 +180,20 @@ WHERE webhook = ?1 AND state = 'parked' AND reason = 'expired' AND sequence > co
 /// Sets what `step` decided, where the delivery is still as `step` saw it.
 pub(crate) const SET_PROGRESS: &str = "
 UPDATE deliveries SET
-    state = row.value ->> 3, due_at = row.value ->> 4, finished_at = row.value ->> 5,
-    reason = row.value ->> 6, claim = row.value ->> 7, lost_claims = row.value ->> 8,
-    attempts = row.value ->> 9, failures = row.value ->> 10
+    state = row.value ->> '$[3]', due_at = row.value ->> '$[4]', finished_at = row.value ->> '$[5]',
+    reason = row.value ->> '$[6]', claim = row.value ->> '$[7]', lost_claims = row.value ->> '$[8]',
+    attempts = row.value ->> '$[9]', failures = row.value ->> '$[10]'
 FROM jsonb_each(?1) AS row
-WHERE deliveries.position = row.value ->> 0
-    AND deliveries.claim = row.value ->> 1
-    AND deliveries.state = row.value ->> 2";
+WHERE deliveries.position = row.value ->> '$[0]'
+    AND deliveries.claim = row.value ->> '$[1]'
+    AND deliveries.state = row.value ->> '$[2]'";
 
 /// The places of the changes that `SET_PROGRESS` would make.
 pub(crate) const APPLICABLE: &str = "
 SELECT json_group_array(row.key)
 FROM jsonb_each(?1) AS row
-JOIN deliveries ON deliveries.position = row.value ->> 0
-WHERE deliveries.claim = row.value ->> 1 AND deliveries.state = row.value ->> 2";
+JOIN deliveries ON deliveries.position = row.value ->> '$[0]'
+WHERE deliveries.claim = row.value ->> '$[1]' AND deliveries.state = row.value ->> '$[2]'";
 
 // Recording
 
@@ -188,26 +202,38 @@ INSERT INTO attempts (
     delivery, number, id, started_at, duration_us, outcome, status, error, response_body
 )
 SELECT
-    row.value ->> 0, row.value ->> 1, row.value ->> 2, row.value ->> 3, row.value ->> 4,
-    row.value ->> 5, row.value ->> 6, row.value ->> 7, row.value ->> 8
+    row.value ->> '$[0]', row.value ->> '$[1]', row.value ->> '$[2]', row.value ->> '$[3]',
+    row.value ->> '$[4]', row.value ->> '$[5]', row.value ->> '$[6]',
+    row.value ->> '$[7]', row.value ->> '$[8]'
 FROM jsonb_each(?1) AS row";
 
 pub(crate) const SET_FAILING: &str = "
-UPDATE webhooks SET failing_since = row.value ->> 1
+UPDATE webhooks SET failing_since = row.value ->> '$[1]'
 FROM jsonb_each(?1) AS row
-WHERE webhooks.number = row.value ->> 0";
+WHERE webhooks.number = row.value ->> '$[0]'";
 
-/// The first queued delivery behind each of the given (webhook, key) pairs.
-pub(crate) const SUCCESSORS: &str = claimable!(
+/// Makes the first queued delivery of each of these lines what is said of the line.
+pub(crate) const PROMOTE: &str = "
+UPDATE deliveries SET
+    state = line.value ->> '$[2]', due_at = line.value ->> '$[3]',
+    claim = claim + (line.value ->> '$[4]')
+FROM jsonb_each(?1) AS line
+WHERE position = (
+    SELECT queued.position FROM deliveries AS queued
+    WHERE queued.webhook = line.value ->> '$[0]' AND queued.ordering_key = line.value ->> '$[1]'
+        AND queued.state = 'queued'
+    ORDER BY queued.sequence
+    LIMIT 1
+)";
+
+/// Those that `PROMOTE` has just claimed, and that were there before.
+pub(crate) const PROMOTED: &str = claimable!(
     "
 FROM jsonb_each(?1) AS line
-JOIN deliveries AS delivery ON delivery.position = (
-    SELECT position FROM deliveries
-    WHERE webhook = line.value ->> 0 AND ordering_key = line.value ->> 1 AND state = 'queued'
-    ORDER BY sequence
-    LIMIT 1
-)
-JOIN events AS event ON event.position = delivery.event"
+JOIN deliveries AS delivery ON delivery.webhook = line.value ->> '$[0]'
+    AND delivery.ordering_key = line.value ->> '$[1]' AND delivery.due_at IS NOT NULL
+JOIN events AS event ON event.position = delivery.event
+WHERE line.value ->> '$[2]' = 'leased' AND delivery.state = 'leased' AND delivery.position <= ?2"
 );
 
 /// Leases of a dispatcher that is no more: whoever holds the lock on the file is the only one.
@@ -289,9 +315,9 @@ WHERE position IN (SELECT row.value FROM jsonb_each(?1) AS row)
     AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.position)";
 
 pub(crate) const COUNT_FORGOTTEN: &str = "
-UPDATE webhooks SET forgotten = forgotten + (row.value ->> 1)
+UPDATE webhooks SET forgotten = forgotten + (row.value ->> '$[1]')
 FROM jsonb_each(?1) AS row
-WHERE webhooks.number = row.value ->> 0";
+WHERE webhooks.number = row.value ->> '$[0]'";
 
 // The outbox
 
@@ -314,9 +340,9 @@ INSERT OR REPLACE INTO outbox_rejected (
 )
 SELECT
     outbox.position, outbox.tenant_id, outbox.livemode, outbox.event, outbox.data,
-    outbox.investor_id, outbox.ordering_key, outbox.idempotency_key, row.value ->> 1, ?2
+    outbox.investor_id, outbox.ordering_key, outbox.idempotency_key, row.value ->> '$[1]', ?2
 FROM jsonb_each(?1) AS row
-JOIN outbox ON outbox.position = row.value ->> 0";
+JOIN outbox ON outbox.position = row.value ->> '$[0]'";
 
 pub(crate) const OUTBOX_DELETE: &str = "DELETE FROM outbox WHERE position <= ?1";
 

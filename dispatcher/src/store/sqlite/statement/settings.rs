@@ -8,8 +8,8 @@ INSERT INTO answers (
     key_id, idempotency_key, request_sha256, status, body, sealed_with, created_at
 )
 SELECT
-    row.value ->> 0, row.value ->> 1, row.value ->> 2, row.value ->> 3,
-    substr(?2, row.value ->> 4, row.value ->> 5), row.value ->> 6, ?4
+    row.value ->> '$[0]', row.value ->> '$[1]', row.value ->> '$[2]', row.value ->> '$[3]',
+    substr(?2, row.value ->> '$[4]', row.value ->> '$[5]'), row.value ->> '$[6]', ?4
 FROM jsonb_each(?1) AS row
 WHERE true
 ON CONFLICT (key_id, idempotency_key) DO UPDATE SET
