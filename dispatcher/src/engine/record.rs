@@ -29,8 +29,8 @@ pub(super) fn settle(
     recorded: Vec<Option<Recorded>>,
 ) -> Vec<Outcome> {
     let engine = &attempts.engine;
-    // A retry or a notice is due, and the claimer may be asleep until later. For what is due where a
-    // slot comes free, the slot rings.
+    // A retry or a notice is due, and the claimer may be asleep until later. Where a slot comes
+    // free, the slot rings.
     let delivered = |report: &Report| report.after.state.status() == DeliveryStatus::Delivered;
     if !reports.iter().all(delivered) {
         engine.context.bell.ring();
