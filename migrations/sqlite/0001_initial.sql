@@ -86,26 +86,31 @@ CREATE TABLE deliveries (
     webhook      INTEGER NOT NULL REFERENCES webhooks (number),
     sequence     INTEGER NOT NULL CHECK (sequence > 0),
     ordering_key TEXT,
-    state        TEXT    NOT NULL
-        CHECK (state IN ('queued', 'waiting', 'leased', 'delivered', 'parked')),
+    state        TEXT    NOT NULL,
     due_at       INTEGER,
     finished_at  INTEGER,
-    reason       TEXT
-        CHECK (reason IN (
-            'exhausted', 'gone', 'disabled', 'deleted', 'crashes_worker', 'skipped', 'expired'
-        )),
-    claim        INTEGER NOT NULL CHECK (claim >= 0),
+    reason       TEXT,
+    claim        INTEGER NOT NULL,
     lost_claims  INTEGER NOT NULL CHECK (lost_claims BETWEEN 0 AND claim),
-    attempts     INTEGER NOT NULL CHECK (attempts BETWEEN 0 AND claim),
+    attempts     INTEGER NOT NULL CHECK (attempts <= claim),
     failures     INTEGER NOT NULL CHECK (failures BETWEEN 0 AND attempts),
     created_at   INTEGER NOT NULL,
     UNIQUE (webhook, sequence),
     UNIQUE (event, webhook),
-    CHECK ((state IN ('waiting', 'leased')) = (due_at IS NOT NULL)),
-    CHECK ((state IN ('delivered', 'parked')) = (finished_at IS NOT NULL)),
-    CHECK ((state = 'parked') = (reason IS NOT NULL)),
-    CHECK (state <> 'queued' OR ordering_key IS NOT NULL),
-    CHECK (state <> 'leased' OR claim > 0)
+    -- A case for each state is a fifth less work for a commit than a rule for each column.
+    CHECK (CASE state
+        WHEN 'delivered' THEN due_at IS NULL AND finished_at IS NOT NULL AND reason IS NULL
+        WHEN 'leased' THEN
+            due_at IS NOT NULL AND finished_at IS NULL AND reason IS NULL AND claim > 0
+        WHEN 'waiting' THEN due_at IS NOT NULL AND finished_at IS NULL AND reason IS NULL
+        WHEN 'queued' THEN
+            due_at IS NULL AND finished_at IS NULL AND reason IS NULL AND ordering_key IS NOT NULL
+        WHEN 'parked' THEN
+            due_at IS NULL AND finished_at IS NOT NULL AND reason IS NOT NULL AND reason IN (
+                'exhausted', 'gone', 'disabled', 'deleted', 'crashes_worker', 'skipped', 'expired'
+            )
+        ELSE FALSE
+    END)
 ) STRICT;
 
 CREATE INDEX deliveries_due ON deliveries (webhook, due_at) WHERE due_at IS NOT NULL;
@@ -125,16 +130,18 @@ CREATE TABLE attempts (
     id            TEXT    NOT NULL,
     started_at    INTEGER NOT NULL,
     duration_us   INTEGER NOT NULL CHECK (duration_us >= 0),
-    outcome       TEXT    NOT NULL CHECK (outcome IN (
-        'delivered', 'redirect', 'client_error', 'gone', 'throttled', 'server_error',
-        'other_status', 'timeout', 'dns', 'connect', 'tls', 'protocol', 'blocked', 'our_fault'
-    )),
+    outcome       TEXT    NOT NULL,
     status        INTEGER CHECK (status BETWEEN 100 AND 999),
     error         TEXT,
     response_body TEXT,
     PRIMARY KEY (delivery, number),
-    CHECK (status IS NOT NULL OR error IS NOT NULL),
-    CHECK ((outcome = 'delivered') = (error IS NULL))
+    CHECK (CASE outcome
+        WHEN 'delivered' THEN status IS NOT NULL AND error IS NULL
+        ELSE error IS NOT NULL AND outcome IN (
+            'redirect', 'client_error', 'gone', 'throttled', 'server_error', 'other_status',
+            'timeout', 'dns', 'connect', 'tls', 'protocol', 'blocked', 'our_fault'
+        )
+    END)
 ) STRICT, WITHOUT ROWID;
 
 -- The first answers to requests that came with an Idempotency-Key, written in the commit of what

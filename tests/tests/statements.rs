@@ -13,13 +13,14 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
 /// What may be read whole: the parameters, the lanes already found, what one listener is owed
 /// or has missed, and the tables that are small or emptied at once.
-const SCANS: [&str; 16] = [
+const SCANS: [&str; 17] = [
     "SCAN row VIRTUAL TABLE",
     "SCAN line VIRTUAL TABLE",
     "SCAN lane VIRTUAL TABLE",
     "SCAN due",
     "SCAN lanes",
     "SCAN claimable",
+    "SCAN longest",
     "SCAN owed",
     "SCAN latest",
     "SCAN CONSTANT ROW",
@@ -36,7 +37,7 @@ const SCANS: [&str; 16] = [
 const SCAN_AT_START: (&str, &str) = ("ABANDONED", "SCAN deliveries USING INDEX deliveries_due");
 
 /// The indexes that these statements were written for, each as often as it must be used.
-const INDEXES: [(&str, &str, usize); 31] = [
+const INDEXES: [(&str, &str, usize); 32] = [
     ("ANSWER", "PRIMARY KEY (key_id=? AND idempotency_key=?)", 1),
     ("FORGET_ANSWERS", "answers_by_age (created_at<?)", 1),
     ("BUSY_LINES", "deliveries_one_under_way (webhook=? AND ordering_key=?)", 1),
@@ -46,10 +47,10 @@ const INDEXES: [(&str, &str, usize); 31] = [
     ("LANES", "SEARCH next USING COVERING INDEX deliveries_due (webhook>?)", 1),
     ("LANES", "SEARCH due USING COVERING INDEX deliveries_due (webhook=? AND due_at<?)", 1),
     ("LANES", "SEARCH later USING COVERING INDEX deliveries_due (webhook=? AND due_at>?)", 1),
-    // The first of each lane, and from each to the next.
-    ("DUE_OF_LANES", "deliveries_due (webhook=? AND due_at<?)", 1),
-    ("DUE_OF_LANES", "deliveries_due (webhook=? AND due_at>? AND due_at<?)", 1),
+    ("DUE_OF_LANES", "COVERING INDEX deliveries_due (webhook=? AND due_at<?)", 1),
     ("SET_PROGRESS", "deliveries USING INTEGER PRIMARY KEY (rowid=?)", 1),
+    ("SET_CLAIMED", "deliveries USING INTEGER PRIMARY KEY (rowid=?)", 1),
+    ("SET_DELIVERED", "deliveries USING INTEGER PRIMARY KEY (rowid=?)", 1),
     ("INSERT_DELIVERIES", "deliveries_one_under_way (webhook=? AND ordering_key=?)", 1),
     ("BEGUN_QUEUED", "deliveries USING INTEGER PRIMARY KEY (rowid>?)", 1),
     ("PROMOTE", "deliveries USING INTEGER PRIMARY KEY (rowid=?)", 1),

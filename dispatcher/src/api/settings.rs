@@ -18,7 +18,7 @@ use crate::store::{DEFAULT_IN_FLIGHT, WebhookDraft};
 use crate::transport::Targets;
 
 pub(super) const MAX_TIMEOUT_SECONDS: u32 = 60;
-pub(super) const MAX_IN_FLIGHT: u32 = 256;
+pub(super) const MAX_IN_FLIGHT: u32 = 1024;
 pub(super) const MAX_PATTERNS: usize = 100;
 pub(super) const MAX_TEXT: usize = 1024;
 pub(super) const MAX_ENTRIES: usize = 50;

@@ -24,6 +24,9 @@ use crate::slots::{Slot, Turn};
 use crate::store::{Claimed, NewAttempt, Report, Unreadable, Webhook};
 use crate::transport::{Answer, Request, SendError};
 
+/// Headers that we and the HTTP client add to a webhook's own.
+const OURS: usize = 10;
+
 /// Makes the request that is owed, when its turn comes, and says what came of it. The turn is kept
 /// until that is recorded.
 pub(super) async fn attempt(
@@ -145,7 +148,8 @@ fn has_moved(engine: &Engine, claimed: &Claimed) -> bool {
 /// The request, with a signature over this moment.
 fn sign(claimed: &Claimed, id: AttemptId, now: Timestamp) -> Request {
     let webhook = &claimed.webhook;
-    let mut headers = own_headers(webhook);
+    let mut headers = HeaderMap::with_capacity(webhook.settings.headers.0.len() + OURS);
+    headers.extend(own_headers(webhook));
     let event = claimed.event.to_string();
     let signature = webhook.sign(&event, now, &claimed.body);
     for (name, value) in [
@@ -173,14 +177,13 @@ fn sign(claimed: &Claimed, id: AttemptId, now: Timestamp) -> Request {
 
 /// The headers that the partner asked for; ours come after and win. Their values are marked as
 /// credentials, so that no log shows them and HTTP/2 keeps them out of its tables.
-fn own_headers(webhook: &Webhook) -> HeaderMap {
+fn own_headers(webhook: &Webhook) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
     let own = webhook.settings.headers.0.iter();
     own.filter_map(|(name, value)| {
         let mut value = HeaderValue::try_from(value).ok()?;
         value.set_sensitive(true);
         Some((HeaderName::try_from(name).ok()?, value))
     })
-    .collect()
 }
 
 fn verdict(outcome: &Result<Answer, SendError>, now: Timestamp) -> Verdict {

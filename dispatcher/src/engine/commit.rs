@@ -92,10 +92,6 @@ impl Share {
     }
 }
 
-/// What is committed, and whose callers are not told yet. If there is more to commit, that is begun
-/// first: the database works on it while these are told.
-type Unsettled = Option<(Share, Committed)>;
-
 pub(super) struct Committer {
     pub(super) attempts: WeakAttempts,
     pub(super) outcomes: mpsc::UnboundedReceiver<Outcome>,
@@ -104,7 +100,6 @@ pub(super) struct Committer {
     pub(super) pending: Vec<Outcome>,
     /// After an outage: not before then.
     pub(super) again_at: Option<Timestamp>,
-    pub(super) unsettled: Unsettled,
 }
 
 impl Committer {
@@ -116,7 +111,7 @@ impl Committer {
             let mut shares = vec![share];
             while let Some(share) = shares.pop() {
                 match self.commit(&share).await {
-                    Ok(committed) => self.unsettled = Some((share, committed)),
+                    Ok(committed) => self.settle(share, committed),
                     Err(failure) => shares.extend(self.refused(share, &failure)),
                 }
             }
@@ -128,10 +123,6 @@ impl Committer {
 
     /// Waits until there is something to commit, and takes all there is.
     async fn next(&mut self) -> Option<Share> {
-        let waiting = !self.outcomes.is_empty() || !self.requests.is_empty();
-        if self.again_at.is_some() || !waiting {
-            self.settle();
-        }
         let Self { attempts, outcomes, requests, pending, again_at, .. } = self;
         let Context { clock, shutdown, .. } = &attempts.engine.context;
         let mut share = Share::default();
@@ -168,20 +159,18 @@ impl Committer {
         Some(share)
     }
 
-    async fn commit(&mut self, share: &Share) -> Result<Committed, StoreError> {
+    async fn commit(&self, share: &Share) -> Result<Committed, StoreError> {
         let Context { store, slots, clock, metrics, .. } = &self.attempts.engine.context.clone();
         // First, so that whoever sees a delivery parked sees its webhook disabled.
         record::disable(&self.attempts.engine, &share.reports).await;
         let began = clock.monotonic();
-        let commit = store.commit(share.batch(), slots, clock.now());
-        let (committed, ()) = tokio::join!(commit, async { self.settle() });
+        let committed = store.commit(share.batch(), slots, clock.now()).await;
         metrics.committed(clock.monotonic().saturating_sub(began));
         committed
     }
 
-    /// Tells callers, counts, and starts what was claimed in the last commit.
-    fn settle(&mut self) {
-        let Some((share, committed)) = self.unsettled.take() else { return };
+    /// Tells callers, counts, and starts what was claimed.
+    fn settle(&mut self, share: Share, committed: Committed) {
         if !share.callers.is_empty() {
             let metrics = &self.attempts.engine.context.metrics;
             metrics.accepted(share.events.len());

@@ -121,7 +121,6 @@ impl Engine {
             requests,
             pending: Vec::new(),
             again_at: None,
-            unsettled: None,
         };
         let mut committer = tokio::spawn(committer.run());
         let mut claimer = tokio::spawn(claim::run(attempts.clone()));

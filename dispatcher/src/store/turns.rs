@@ -7,6 +7,9 @@ use crate::policy::retry::RetrySchedule;
 use crate::policy::state::{Input, ParkReason, Progress, Refused, step};
 use crate::slots::{Slot, Slots};
 
+/// Deliveries that are claimed at once, for all webhooks together: what bounds the memory for that.
+const AT_ONCE: usize = 1024;
+
 /// The slots for each of these webhooks, which have something due; those that get none keep their
 /// backlog. Where slots are scarce, the webhook after the last one served comes first.
 pub(super) fn share(
@@ -17,8 +20,10 @@ pub(super) fn share(
 ) -> Vec<(i64, Vec<Slot>)> {
     slots.in_turn(&mut due);
     let mut lanes = Vec::with_capacity(due.len());
+    let mut left = AT_ONCE;
     for number in due {
-        let taken = slots.take(number, max_in_flight(number, registry), per_webhook);
+        let taken = slots.take(number, max_in_flight(number, registry), per_webhook.min(left));
+        left -= taken.len();
         if !taken.is_empty() {
             lanes.push((number, taken));
         }

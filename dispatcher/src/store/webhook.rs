@@ -76,7 +76,7 @@ pub const LISTENER: &str = "listener:";
 /// How long one attempt may take, if nothing is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most requests to one webhook at the same time, if nothing is said.
-pub const DEFAULT_IN_FLIGHT: u32 = 128;
+pub const DEFAULT_IN_FLIGHT: u32 = 512;
 
 impl WebhookDraft {
     /// An active one with defaults, that points nowhere and subscribes to nothing.

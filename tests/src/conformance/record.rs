@@ -37,13 +37,15 @@ async fn lost_and_claimed_again(world: &mut World) -> (Work, Work) {
 pub async fn a_late_report_is_stale_and_changes_nothing(mut world: World) {
     let (late, current) = lost_and_claimed_again(&mut world).await;
     let next = world.event_about(current.claimed.webhook.settings.tenant, "a");
-    world.accept(&[next]).await;
-    for input in [make::DELIVERED, make::FAILED, make::GONE, GIVEN_BACK] {
-        let report = Report { hand_on: true, ..world.report(&late.claimed, input) };
-        let recorded = world.record(&[report]).await;
-        assert_eq!(applied(&recorded), [false], "{input:?}");
-        assert_eq!(world.now_of(&late.claimed).await.progress, current.claimed.progress);
-        assert_eq!(world.attempts_of(&late.claimed).await, 0);
+    for behind in [None, Some(next)] {
+        world.accept(behind.as_slice()).await;
+        for input in [make::DELIVERED, make::FAILED, make::GONE, GIVEN_BACK] {
+            let report = Report { hand_on: true, ..world.report(&late.claimed, input) };
+            let recorded = world.record(&[report]).await;
+            assert_eq!(applied(&recorded), [false], "{input:?}");
+            assert_eq!(world.now_of(&late.claimed).await.progress, current.claimed.progress);
+            assert_eq!(world.attempts_of(&late.claimed).await, 0);
+        }
     }
     let webhook = current.claimed.webhook.clone();
     let held = world.statuses(&webhook).await;

@@ -153,7 +153,7 @@ fn webhook() -> Webhook {
         ordering: Ordering::Object,
         timeout_seconds: 30,
         retry_schedule: None,
-        max_in_flight: 128,
+        max_in_flight: 512,
         headers: CustomHeaders::default(),
         public_keys: Vec::new(),
         failing_since: None,

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use bluum_hooks_shared::time::Timestamp;
 use sqlx::SqliteConnection;
 
-use super::write::{Changes, Rows, is_stale};
-use super::{SqliteStore, park, record, row, statement};
+use super::write::{Changes, Moves, Rows, is_stale};
+use super::{SqliteStore, accept, park, record, row, statement};
 use crate::crash_point;
 use crate::policy::state::{Progress, State};
 use crate::slots::{Slot, Slots};
@@ -34,8 +34,8 @@ pub(super) async fn claim_due(
         return Ok(Due { work: Vec::new(), next_due });
     }
     // Beside the writer, which takes less of what has changed since.
-    let due = sqlx::query(statement::DUE_OF_LANES).bind(offered(&lanes)?).bind(now.as_micros());
-    let due = row::claimables(&due.fetch_one(&store.hot_reader).await?, &registry)?;
+    let places: Vec<_> = lanes.iter().map(|(webhook, slots)| (*webhook, slots.len())).collect();
+    let due = due_of_lanes(store, &places, now).await?;
     for (webhook, free) in &lanes {
         let found = due.iter().filter(|one| one.webhook.number == *webhook);
         turns::note_backlog(*webhook, found.count() >= free.len(), slots, &registry);
@@ -57,6 +57,18 @@ pub(super) async fn claim_due(
     let work: Vec<_> = taken.map(|Taken { claimed, slot, .. }| Work { claimed, slot }).collect();
     let own = if again { now } else { now.plus(LEASE) };
     Ok(Due { work, next_due: next_due.into_iter().chain([own]).min() })
+}
+
+/// What has been due longest to each of these webhooks, up to so many.
+async fn due_of_lanes(
+    store: &SqliteStore,
+    places: &[(i64, usize)],
+    now: Timestamp,
+) -> Result<Vec<Claimed>, StoreError> {
+    let most = places.iter().map(|(_, places)| *places).max().unwrap_or(0);
+    let due = sqlx::query(statement::DUE_OF_LANES);
+    let due = due.bind(row::batch(&places)?).bind(now.as_micros()).bind(accept::number(most));
+    row::claimables(&due.fetch_one(&store.hot_reader).await?, &store.registry())
 }
 
 /// A delivery that is taken.
@@ -116,14 +128,11 @@ fn changes(taken: &[Taken], now: Timestamp) -> Result<Changes, StoreError> {
     let given_up = taken.iter().filter(|one| !one.is_leased());
     let lines = given_up.filter_map(|one| one.claimed.line());
     let freed: Vec<_> = lines.filter_map(|line| record::freed(line, false, now)).collect();
-    let progress: Vec<_> = taken.iter().map(Taken::change).collect();
-    let (progress, freed) = (Rows::of(&progress)?, Rows::of(&freed)?);
-    Ok(Changes { progress, freed, ..Changes::default() })
-}
-
-/// The webhooks with free slots, and how many, for `DUE_OF_LANES`.
-fn offered(lanes: &[(i64, Vec<Slot>)]) -> Result<String, StoreError> {
-    row::batch(&lanes.iter().map(|(webhook, slots)| (webhook, slots.len())).collect::<Vec<_>>())
+    let mut moves = Moves::default();
+    for Taken { before, claimed, .. } in taken {
+        moves.add(claimed.position, before, &claimed.progress);
+    }
+    Ok(Changes { moves, freed: Rows::of(&freed)?, ..Changes::default() })
 }
 
 #[cfg(test)]
@@ -160,9 +169,7 @@ mod tests {
         };
         let events = [1, 2, 3].map(event);
         store.accept(&events, &[], &Slots::none(), NOW).await.unwrap();
-        let due = sqlx::query(statement::DUE_OF_LANES).bind("[[1, 9]]").bind(NOW.as_micros());
-        let due = due.fetch_one(&store.hot_reader).await.unwrap();
-        row::claimables(&due, &store.registry()).unwrap()
+        due_of_lanes(store, &[(1, 9)], NOW).await.unwrap()
     }
 
     #[tokio::test]

@@ -53,7 +53,7 @@ impl Commit<'_> {
         let changed = failing::changed(applied.reports(), registry);
         let freed = applied.freed(now);
         let mut changes = Changes {
-            progress: applied.progress_rows()?,
+            moves: applied.moves(),
             attempts: applied.attempt_rows()?,
             failing: Rows::of(&changed.iter().map(failing_row).collect::<Vec<_>>())?,
             freed: Rows::of(&freed)?,

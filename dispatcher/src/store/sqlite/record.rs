@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use bluum_hooks_shared::time::Timestamp;
 use sqlx::SqliteConnection;
 
-use super::write::Rows;
+use super::write::{Moves, Rows};
 use super::{row, statement};
 use crate::policy::state::{Progress, State};
 use crate::store::{Claimed, Recorded, Report, StoreError, turns};
@@ -39,7 +39,10 @@ impl<'a> Applied<'a> {
         &mut self,
         connection: &mut SqliteConnection,
     ) -> Result<(), StoreError> {
-        let found = applicable(&self.changes(), connection).await?;
+        let rows = self.reports().map(|Report { claimed, after, .. }| {
+            row::progress_row(claimed.position, &claimed.progress, after)
+        });
+        let found = applicable(&rows.collect::<Vec<_>>(), connection).await?;
         self.places = found.iter().filter_map(|index| self.places.get(*index).copied()).collect();
         Ok(())
     }
@@ -48,15 +51,12 @@ impl<'a> Applied<'a> {
         self.places.iter().map(|&place| &self.reports[place])
     }
 
-    fn changes(&self) -> Vec<row::ProgressRow> {
-        let rows = self.reports().map(|Report { claimed, after, .. }| {
-            row::progress_row(claimed.position, &claimed.progress, after)
-        });
-        rows.collect()
-    }
-
-    pub(super) fn progress_rows(&self) -> Result<Rows, StoreError> {
-        Rows::of(&self.changes())
+    pub(super) fn moves(&self) -> Moves {
+        let mut moves = Moves::default();
+        for Report { claimed, after, .. } in self.reports() {
+            moves.add(claimed.position, &claimed.progress, after);
+        }
+        moves
     }
 
     pub(super) fn attempt_rows(&self) -> Result<Rows, StoreError> {

@@ -18,15 +18,21 @@ use sqlx::{AssertSqlSafe, Either, Executor, Row, SqliteConnection};
 use super::row;
 use super::statement::{
     ADVANCE_SEQUENCES, BEGUN_QUEUED, FORGET_ANSWERS, INSERT_ATTEMPTS, INSERT_DELIVERIES,
-    INSERT_EVENTS, KEEP_ANSWERS, PROMOTE, PROMOTED, SET_FAILING, SET_PROGRESS,
+    INSERT_EVENTS, KEEP_ANSWERS, PROMOTE, PROMOTED, SET_CLAIMED, SET_DELIVERED, SET_FAILING,
+    SET_PROGRESS,
 };
+use crate::policy::state::{Progress, State};
 use crate::store::{Claimed, Registry, StoreError};
 
 /// The statements in their order, each with the columns of the view that are its parameters.
-const STEPS: [(&str, &[&str]); 11] = [
+const STEPS: [(&str, &[&str]); 15] = [
     (KEEP_ANSWERS, &["answers", "answer_bodies", "expired", "now"]),
     (ALL_KEPT, &["answers_count"]),
     (FORGET_ANSWERS, &["expired"]),
+    (SET_CLAIMED, &["claimed"]),
+    (ALL_SET, &["claimed_count"]),
+    (SET_DELIVERED, &["delivered"]),
+    (ALL_SET, &["delivered_count"]),
     (SET_PROGRESS, &["progress"]),
     (ALL_SET, &["progress_count"]),
     (INSERT_ATTEMPTS, &["attempts"]),
@@ -38,12 +44,16 @@ const STEPS: [(&str, &[&str]); 11] = [
 ];
 
 /// The columns of the view, as [`Changes::write`] binds them.
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 19] = [
     "now",
     "answers",
     "answers_count",
     "answer_bodies",
     "expired",
+    "claimed",
+    "claimed_count",
+    "delivered",
+    "delivered_count",
     "progress",
     "progress_count",
     "attempts",
@@ -125,7 +135,7 @@ pub(super) struct Changes {
     pub(super) answer_bodies: Vec<u8>,
     /// Answers from then or before are forgotten.
     pub(super) expired: Option<i64>,
-    pub(super) progress: Rows,
+    pub(super) moves: Moves,
     pub(super) attempts: Rows,
     pub(super) failing: Rows,
     /// Lines whose first queued delivery is ready.
@@ -136,6 +146,33 @@ pub(super) struct Changes {
     pub(super) sequences: Rows,
     /// The position of the last delivery before these.
     pub(super) last_delivery: i64,
+}
+
+/// Deliveries that move on, each by the statement that changes least.
+#[derive(Debug, Default)]
+pub(super) struct Moves {
+    /// Positions, the claims before, and when the new ones end.
+    claimed: Vec<(i64, u32, i64)>,
+    /// Positions, claims, and when they were finished.
+    delivered: Vec<(i64, u32, i64)>,
+    others: Vec<row::ProgressRow>,
+}
+
+impl Moves {
+    pub(super) fn add(&mut self, position: i64, before: &Progress, after: &Progress) {
+        let state = after.state;
+        let claimed = Progress { state, claim: before.claim.saturating_add(1), ..*before };
+        let delivered = Progress { state, attempts: before.attempts.saturating_add(1), ..*before };
+        match (before.state, state) {
+            (State::Waiting { .. }, State::Leased { lease_until }) if *after == claimed => {
+                self.claimed.push((position, before.claim, lease_until.as_micros()));
+            }
+            (State::Leased { .. }, State::Delivered { finished_at }) if *after == delivered => {
+                self.delivered.push((position, before.claim, finished_at.as_micros()));
+            }
+            _ => self.others.push(row::progress_row(position, before, after)),
+        }
+    }
 }
 
 /// What has come of it that only the database knows, in one row.
@@ -149,6 +186,9 @@ impl Changes {
         connection: &mut SqliteConnection,
         now: Timestamp,
     ) -> Result<Written, StoreError> {
+        let Moves { claimed, delivered, others } = self.moves;
+        let (claimed, delivered) = (Rows::of(&claimed)?, Rows::of(&delivered)?);
+        let progress = Rows::of(&others)?;
         let ask = self.freed.json.is_some() || self.deliveries.json.is_some();
         let text = if ask { &INSERT_AND_ASK } else { &INSERT };
         let insert = sqlx::query(text.as_str())
@@ -157,8 +197,12 @@ impl Changes {
             .bind(self.answers.count)
             .bind(self.answer_bodies)
             .bind(self.expired)
-            .bind(self.progress.json)
-            .bind(self.progress.count)
+            .bind(claimed.json)
+            .bind(claimed.count)
+            .bind(delivered.json)
+            .bind(delivered.count)
+            .bind(progress.json)
+            .bind(progress.count)
             .bind(self.attempts.json)
             .bind(self.failing.json)
             .bind(self.freed.json)

@@ -77,35 +77,20 @@ SELECT
     )
 FROM lanes WHERE lanes.webhook IS NOT NULL";
 
-/// For each of the given (webhook, places) pairs, what has been due longest, up to so many. From
-/// each one a seek leads to the next, because no subquery can be given a limit of its own.
+/// For each of the given (webhook, places) pairs, what has been due longest, up to so many. The
+/// limit of a subquery cannot depend on the pair: it is the most places that any of them has.
 pub(crate) const DUE_OF_LANES: &str = claimable!(
     "
-FROM (
-    WITH RECURSIVE due (webhook, places, due_at, position) AS (
-        SELECT first.webhook, lane.value ->> '$[1]', first.due_at, first.position
-        FROM jsonb_each(?1) AS lane
-        JOIN deliveries AS first ON first.position = (
-            SELECT position FROM deliveries
-            WHERE webhook = lane.value ->> '$[0]' AND due_at <= ?2
-            ORDER BY due_at, position
-            LIMIT 1
-        )
-        UNION ALL
-        SELECT next.webhook, due.places - 1, next.due_at, next.position
-        FROM due
-        JOIN deliveries AS next ON next.position = (
-            SELECT position FROM deliveries
-            WHERE webhook = due.webhook AND due_at <= ?2
-                AND (due_at, position) > (due.due_at, due.position)
-            ORDER BY due_at, position
-            LIMIT 1
-        )
-        WHERE due.places > 1
-    )
-    SELECT position FROM due
-) AS due
-JOIN deliveries AS delivery ON delivery.position = due.position
+FROM jsonb_each(?1) AS lane
+JOIN json_each((
+    SELECT json_group_array(position) FROM (
+        SELECT position FROM deliveries
+        WHERE webhook = lane.value ->> '$[0]' AND due_at <= ?2
+        ORDER BY due_at, position
+        LIMIT ?3
+    ) AS longest
+)) AS due ON due.key < lane.value ->> '$[1]'
+JOIN deliveries AS delivery ON delivery.position = due.value
 JOIN events AS event ON event.position = delivery.event"
 );
 
@@ -188,6 +173,23 @@ WHERE deliveries.position = row.value ->> '$[0]'
     AND deliveries.claim = row.value ->> '$[1]'
     AND deliveries.state = row.value ->> '$[2]'";
 
+/// The same for what is claimed, of which less changes.
+pub(crate) const SET_CLAIMED: &str = "
+UPDATE deliveries SET state = 'leased', due_at = row.value ->> '$[2]', claim = claim + 1
+FROM jsonb_each(?1) AS row
+WHERE deliveries.position = row.value ->> '$[0]'
+    AND deliveries.claim = row.value ->> '$[1]'
+    AND deliveries.state = 'waiting'";
+
+/// The same for what is delivered.
+pub(crate) const SET_DELIVERED: &str = "
+UPDATE deliveries SET
+    state = 'delivered', due_at = NULL, finished_at = row.value ->> '$[2]', attempts = attempts + 1
+FROM jsonb_each(?1) AS row
+WHERE deliveries.position = row.value ->> '$[0]'
+    AND deliveries.claim = row.value ->> '$[1]'
+    AND deliveries.state = 'leased'";
+
 /// The places of the changes that `SET_PROGRESS` would make.
 pub(crate) const APPLICABLE: &str = "
 SELECT json_group_array(row.key)
@@ -217,14 +219,17 @@ pub(crate) const PROMOTE: &str = "
 UPDATE deliveries SET
     state = line.value ->> '$[2]', due_at = line.value ->> '$[3]',
     claim = claim + (line.value ->> '$[4]')
-FROM jsonb_each(?1) AS line
-WHERE position = (
-    SELECT queued.position FROM deliveries AS queued
-    WHERE queued.webhook = line.value ->> '$[0]' AND queued.ordering_key = line.value ->> '$[1]'
-        AND queued.state = 'queued'
-    ORDER BY queued.sequence
-    LIMIT 1
-)";
+FROM (
+    SELECT row.value, (
+        SELECT queued.position FROM deliveries AS queued
+        WHERE queued.webhook = row.value ->> '$[0]' AND queued.ordering_key = row.value ->> '$[1]'
+            AND queued.state = 'queued'
+        ORDER BY queued.sequence
+        LIMIT 1
+    ) AS first
+    FROM jsonb_each(?1) AS row
+) AS line
+WHERE position = line.first";
 
 /// Those that `PROMOTE` has just claimed, and that were there before.
 pub(crate) const PROMOTED: &str = claimable!(
