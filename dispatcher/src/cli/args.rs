@@ -170,7 +170,7 @@ pub(super) struct ServeArgs {
     /// How long requests under way may take at shutdown [default: 10s]
     #[arg(long, value_name = "DURATION")]
     grace: Option<String>,
-    /// Most deliveries under way at the same time [default: 2048]
+    /// Most deliveries under way at the same time [default: 4096]
     #[arg(long, value_name = "N")]
     max_in_flight: Option<String>,
     /// How long events and what was delivered are kept [default: 30d]

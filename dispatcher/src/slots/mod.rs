@@ -24,7 +24,7 @@ use crate::bell::Bell;
 use crate::policy::pace::{Pace, Sign};
 
 /// Requests under way at the same time, in all, if nothing else is configured.
-pub const DEFAULT_TOTAL: usize = 2048;
+pub const DEFAULT_TOTAL: usize = 4096;
 
 /// So many deliveries may be claimed for each request that a webhook takes at once, while more than
 /// half of all slots are free.

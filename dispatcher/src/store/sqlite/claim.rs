@@ -55,8 +55,8 @@ pub(super) async fn claim_due(
     let again = freed || taken.len() < found;
     let taken = taken.into_iter().filter(Taken::is_leased);
     let work: Vec<_> = taken.map(|Taken { claimed, slot, .. }| Work { claimed, slot }).collect();
-    let own = if again { now } else { now.plus(LEASE) };
-    Ok(Due { work, next_due: next_due.into_iter().chain([own]).min() })
+    let own = if again { Some(now) } else { (!work.is_empty()).then(|| now.plus(LEASE)) };
+    Ok(Due { work, next_due: next_due.into_iter().chain(own).min() })
 }
 
 /// What has been due longest to each of these webhooks, up to so many.
