@@ -10,7 +10,7 @@ use super::{SqliteStore, accept, park, record, row, statement};
 use crate::crash_point;
 use crate::policy::state::{Progress, State};
 use crate::slots::{Slot, Slots};
-use crate::store::{Claimed, Due, LEASE, Store, StoreError, Work, turns};
+use crate::store::{Claimed, Due, LEASE, Registry, Store, StoreError, Work, turns};
 
 pub(super) async fn claim_due(
     store: &SqliteStore,
@@ -35,7 +35,7 @@ pub(super) async fn claim_due(
     }
     // Beside the writer, which takes less of what has changed since.
     let places: Vec<_> = lanes.iter().map(|(webhook, slots)| (*webhook, slots.len())).collect();
-    let due = due_of_lanes(store, &places, now).await?;
+    let due = due_of_lanes(store, &places, &registry, now).await?;
     for (webhook, free) in &lanes {
         let found = due.iter().filter(|one| one.webhook.number == *webhook);
         turns::note_backlog(*webhook, found.count() >= free.len(), slots, &registry);
@@ -63,12 +63,13 @@ pub(super) async fn claim_due(
 async fn due_of_lanes(
     store: &SqliteStore,
     places: &[(i64, usize)],
+    registry: &Registry,
     now: Timestamp,
 ) -> Result<Vec<Claimed>, StoreError> {
     let most = places.iter().map(|(_, places)| *places).max().unwrap_or(0);
     let due = sqlx::query(statement::DUE_OF_LANES);
     let due = due.bind(row::batch(&places)?).bind(now.as_micros()).bind(accept::number(most));
-    row::claimables(&due.fetch_one(&store.hot_reader).await?, &store.registry())
+    row::claimables(&due.fetch_one(&store.hot_reader).await?, registry)
 }
 
 /// A delivery that is taken.
@@ -169,7 +170,7 @@ mod tests {
         };
         let events = [1, 2, 3].map(event);
         store.accept(&events, &[], &Slots::none(), NOW).await.unwrap();
-        due_of_lanes(store, &[(1, 9)], NOW).await.unwrap()
+        due_of_lanes(store, &[(1, 9)], &store.registry(), NOW).await.unwrap()
     }
 
     #[tokio::test]
