@@ -37,3 +37,4 @@ pub mod telemetry;
 pub mod transport;
 pub mod upkeep;
 pub mod vault;
+pub mod write_back;

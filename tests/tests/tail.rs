@@ -58,8 +58,9 @@ impl Developer {
     async fn until_told(&self, count: usize) -> Vec<Value> {
         wait::until(&format!("{count} lines"), async || {
             let text = fs::read_to_string(self.told()).unwrap();
-            let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
-            let lines: Vec<Value> = lines.collect();
+            // The last may be half written.
+            let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+            let lines: Vec<Value> = whole.map(|line| serde_json::from_str(line).unwrap()).collect();
             if lines.len() >= count { Ok(lines) } else { Err(text) }
         })
         .await

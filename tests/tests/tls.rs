@@ -66,10 +66,14 @@ async fn receiver(
 async fn serve(acceptor: TlsAcceptor, stream: TcpStream) {
     // Who does not trust us goes away in the middle.
     let Ok(stream) = acceptor.accept(stream).await else { return };
-    let service = service_fn(async |request: hyper::Request<hyper::body::Incoming>| {
-        let version = format!("{:?}", request.version());
-        request.into_body().collect().await?;
-        Ok::<_, hyper::Error>(hyper::Response::new(Full::new(Bytes::from(version))))
+    let peer = stream.get_ref().0.peer_addr().unwrap().to_string();
+    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let is_asked_for = request.uri().path() == "/peer";
+        let answer = if is_asked_for { peer.clone() } else { format!("{:?}", request.version()) };
+        async {
+            request.into_body().collect().await?;
+            Ok::<_, hyper::Error>(hyper::Response::new(Full::new(Bytes::from(answer))))
+        }
     });
     let builder = Builder::new(TokioExecutor::new());
     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
@@ -118,4 +122,22 @@ async fn only_a_certificate_that_is_trusted_valid_and_for_the_name_is_taken() {
             assert!(error.starts_with("TLS failed: ") && error.contains(word), "{word}: {error}");
         }
     }
+}
+
+#[tokio::test]
+async fn deliveries_over_http_2_share_a_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let trusted = authority("trusted");
+    let mut tasks = JoinSet::new();
+    let url = receiver(&mut tasks, &trusted, "localhost", |_| {}).await + "peer";
+    let daemon = daemon_that_trusts(&trusted, folder.path());
+    let partner = Partner::join(&daemon).await;
+    let webhook = partner.subscribe(&url, &["order.*"]).await;
+    let mut peers = Vec::new();
+    for id in ["ord_1", "ord_2", "ord_3"] {
+        let event = partner.publish("order.filled", &json!({"id": id})).await;
+        let delivery = partner.until_delivery(&webhook, &event, "delivered").await;
+        peers.push(text(&delivery["attempts"][0], "response_body").to_owned());
+    }
+    assert!(peers.iter().all(|peer| *peer == peers[0]), "{peers:?}");
 }

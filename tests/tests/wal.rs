@@ -1,5 +1,6 @@
-//! The write-ahead log stays small. SQLite writes it back into the database every 4,000 pages, and
-//! begins it anew when everything is written back and nobody reads in it: so nobody may stay.
+//! The write-ahead log stays small. It is written back into the database beside the writer, and at
+//! 6,000 pages by the writer itself; SQLite begins it anew when everything is written back and
+//! nobody reads in it: so nobody may stay.
 #![expect(clippy::unwrap_used, reason = "a helper of tests stops where it cannot go on")]
 
 use std::sync::Arc;
@@ -17,9 +18,12 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Executor};
 use tokio::task::JoinSet;
 
-/// Four times what comes together before it is written back: readers may keep it waiting, for a
-/// moment.
+/// More than twice what comes together before the writer writes it back: readers may keep it
+/// waiting, for a moment.
 const BOUND: u64 = 64 << 20;
+/// When the writer does.
+const WRITERS_PAGES: u64 = 6_000;
+const PAGE: u64 = 4_096;
 /// Far more than that, if nothing is ever written back.
 const EVENTS: usize = 3_000;
 const BATCH: usize = 10;
@@ -97,6 +101,27 @@ async fn it_stays_bounded_while_events_come_in_and_lists_are_read_without_a_paus
     assert!(read.iter().all(|&pages| pages > 10), "nobody was kept from reading: {read:?}");
     let log = log(&daemon);
     assert!(log < BOUND, "the log has grown to {log} bytes, over so many pages: {read:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_written_back_before_a_commit_has_to_do_it() {
+    /// What is published, in bytes: less than the writer waits for, and more than the other does.
+    const BODIES: u64 = 100 * 100_000;
+    let daemon = Daemon::start();
+    let partner = Partner::join(&daemon).await;
+    let data = json!({"id": "ord_1", "note": "x".repeat(100_000)});
+    let event = json!({"event": "order.filled", "tenant": partner.tenant, "data": data});
+    for _ in 0..10 {
+        let batch = json!(vec![event.clone(); 10]);
+        partner.operator.post("/v1/events/batch", &batch).await.must_be(202);
+    }
+    wait::until("the database to hold what was published", async || {
+        let size = std::fs::metadata(daemon.database()).map_or(0, |file| file.len());
+        if size > BODIES / 2 { Ok(()) } else { Err(format!("it has {size} bytes")) }
+    })
+    .await;
+    let log = log(&daemon);
+    assert!(log < WRITERS_PAGES * PAGE, "the writer did it: the log has {log} bytes");
 }
 
 /// A request for a list, over a bare connection.

@@ -41,6 +41,7 @@ use axum::{Extension, Router};
 use bluum_hooks_shared::error::ErrorCode;
 use bluum_hooks_shared::header::REQUEST_ID;
 use bluum_hooks_shared::id::RequestId;
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, debug, info_span};
 use utoipa_axum::router::OpenApiRouter;
@@ -111,17 +112,19 @@ pub fn router(api: Arc<Api>) -> Router {
         .routes(routes!(health::metrics))
         .routes(routes!(openapi::show))
         .split_for_parts();
-    let document = Document::new(keyed_description, open_description);
+    let document = Extension(Document::new(keyed_description, open_description));
+    // One layer of several parts: the router boxes every layer for every request.
+    let around_all = ServiceBuilder::new()
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), name_request))
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), head::check))
+        .layer(CatchPanicLayer::custom(error::panicked));
     keyed
         .method_not_allowed_fallback(unknown_method)
         .route_layer(middleware::from_fn_with_state(Arc::clone(&api), limit::admit))
-        .merge(open)
+        .merge(open.layer(document))
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_method)
-        .layer(Extension(document))
-        .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(middleware::from_fn_with_state(Arc::clone(&api), head::check))
-        .layer(middleware::from_fn_with_state(Arc::clone(&api), name_request))
+        .layer(around_all)
         .with_state(api)
 }
 

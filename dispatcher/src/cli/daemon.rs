@@ -29,7 +29,7 @@ use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 use crate::transport::Targets;
 use crate::transport::http::HttpTransport;
-use crate::upkeep;
+use crate::{upkeep, write_back};
 
 /// The limit of open files where it cannot be asked for.
 const USUAL_OPEN_FILES: u64 = 1_024;
@@ -106,6 +106,7 @@ impl Daemon {
         tasks.spawn(Outbox { context: context.clone(), work }.run());
         tasks.spawn(Replayer { context: context.clone() }.run());
         tasks.spawn(upkeep::run(context.clone()));
+        tasks.spawn(write_back::run(context.clone()));
         tasks.spawn(Retention { context: context.clone(), ages: config.retention }.run());
         let limiter = Limiter::new(limits.rates, &context.clock);
         let shared = context.clone();

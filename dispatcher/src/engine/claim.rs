@@ -7,7 +7,7 @@ use super::Attempts;
 use crate::crash_point;
 
 /// How many deliveries of one webhook are claimed before the others have had their turn.
-const PER_WEBHOOK: usize = 256;
+const PER_WEBHOOK: usize = 512;
 /// How long to sleep at most, whatever was said about the next due time.
 const SAFETY_NET: Duration = Duration::from_secs(5);
 /// How long to wait after the database refused.

@@ -131,6 +131,11 @@ pub trait Store: Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Due, StoreError>;
 
+    /// Upkeep of the database itself, if there is enough to do; nobody waits for it.
+    async fn write_back(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Moves up to `limit` rows of the outbox into events, or into the rejected, in the order they
     /// were committed. `read` says which. The rows are deleted in the same commit.
     async fn drain_outbox(

@@ -13,8 +13,7 @@ use tower::Service;
 use super::resolve::{BoxError, BoxFuture, GuardedResolver};
 use super::stream::BoundedStream;
 
-/// How long connecting may take; the whole exchange has its own limit. Without it a handshake that
-/// the pool no longer needs, because another connection came free first, could go on for ever.
+/// How long connecting may take; the whole exchange has its own limit, which may be longer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the other end may leave unread what we have sent, before the system gives it up.
 #[cfg(target_os = "linux")]

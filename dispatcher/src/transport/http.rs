@@ -1,35 +1,27 @@
 //! Deliveries over HTTP/1.1 and 2, on kept-alive connections.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::io;
 use std::net::UdpSocket;
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::RETRY_AFTER;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper::{Method, Response};
 use rustls::CertificateError;
 
 use super::connect::Connector;
+use super::pool::{Failure, Pool, READ_BYTES, Target};
 use super::resolve::{GuardedResolver, Resolve, SystemResolver};
 use super::{Answer, KEPT_BYTES, Request, SendError, TargetError, Targets, Transport};
 use crate::faults::Fault;
 
-/// Shorter than the five seconds after which the commonest server framework closes an idle
-/// connection: a request sent into that moment would fail for no fault of anybody's.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
-/// How much of an answer is read so that its connection can be used again. What sends more has its
-/// connection closed.
-const READ_BYTES: u32 = 64 * 1024;
-/// How much all answers on one HTTP/2 connection may be ahead of their readers.
-const AHEAD_BYTES: u32 = 1024 * 1024;
-/// How long an HTTP/2 connection may be silent before it is asked whether it is still there, and
-/// how long it has to answer. Else a dead one would take every request until TCP gives it up.
-const PING_AFTER: Duration = Duration::from_secs(5);
+/// URLs that are known to be sound, at most; they are all forgotten then.
+const KNOWN_URLS: usize = 4096;
 
 /// ENFILE, EMFILE: no more files, in all or for this process. ENOBUFS: no memory for a socket.
 #[cfg(target_os = "linux")]
@@ -41,7 +33,9 @@ const OUT_OF_FILES: [i32; 3] = [23, 24, 55];
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
     targets: Targets,
-    client: Client<Connector, Full<Bytes>>,
+    pool: Pool,
+    /// What has passed the check, which asks for nothing but the URL.
+    known: Arc<RwLock<HashMap<String, Target>>>,
 }
 
 /// The certificates of the system could not be read.
@@ -58,33 +52,36 @@ impl HttpTransport {
     /// [`new`](Self::new) with another source of addresses.
     pub fn with_resolver(targets: Targets, resolver: impl Resolve) -> Result<Self, NoRoots> {
         let resolver = GuardedResolver::new(resolver, targets.clone());
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .http1_max_buf_size(READ_BYTES as usize)
-            .http2_initial_stream_window_size(READ_BYTES)
-            .http2_initial_connection_window_size(AHEAD_BYTES)
-            .http2_keep_alive_interval(PING_AFTER)
-            .http2_keep_alive_timeout(PING_AFTER)
-            .build(Connector::new(resolver).map_err(NoRoots)?);
-        Ok(Self { targets, client })
+        let pool = Pool::new(Connector::new(resolver).map_err(NoRoots)?);
+        Ok(Self { targets, pool, known: Arc::default() })
     }
 
     async fn exchange(&self, request: Request) -> Result<Answer, SendError> {
+        let target = self.target(request.url)?;
+        let mut outgoing = hyper::Request::new(Full::new(request.body));
+        *outgoing.method_mut() = Method::POST;
+        *outgoing.headers_mut() = request.headers;
+        self.pool.exchange(&target, outgoing, answer).await.map_err(|failure| match failure {
+            Failure::Connecting(error) => explain(&*error, SendError::Connect),
+            Failure::Exchanging(error) => explain(&error, SendError::Broken),
+        })
+    }
+
+    fn target(&self, url: String) -> Result<Target, TargetError> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&url).cloned();
+        if let Some(target) = known {
+            return Ok(target);
+        }
         // Addresses written as such never reach the resolver; this is their check. The mode was
         // checked when the webhook was set.
-        let url = self.targets.check(&request.url, false)?;
-        let mut outgoing = hyper::Request::post(url.as_str())
-            .body(Full::new(request.body))
+        let target = Target::new(self.targets.check(&url, false)?.as_str())
             .map_err(|error| TargetError::Malformed(error.to_string()))?;
-        *outgoing.headers_mut() = request.headers;
-        let answer = self.client.request(outgoing).await.map_err(|error| explain(&error))?;
-        let status = answer.status().as_u16();
-        let retry_after = answer.headers().get(RETRY_AFTER);
-        let retry_after = retry_after.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let body = read(answer.into_body()).await?;
-        Ok(Answer { status, retry_after, body })
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KNOWN_URLS {
+            known.clear();
+        }
+        known.insert(url, target.clone());
+        Ok(target)
     }
 }
 
@@ -99,13 +96,19 @@ impl Transport for HttpTransport {
     }
 }
 
+async fn answer(answer: Response<Incoming>) -> hyper::Result<Answer> {
+    let status = answer.status().as_u16();
+    let retry_after = answer.headers().get(RETRY_AFTER);
+    let retry_after = retry_after.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Ok(Answer { status, retry_after, body: beginning(answer.into_body()).await? })
+}
+
 /// The beginning of the body; the rest is read as far as it is worth it, and dropped.
-async fn read(mut body: Incoming) -> Result<Bytes, SendError> {
+async fn beginning(mut body: Incoming) -> hyper::Result<Bytes> {
     let mut kept = BytesMut::new();
     let mut seen = 0;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| explain(&error))?;
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame?.into_data() else { continue };
         seen += data.len();
         kept.extend_from_slice(&data[..data.len().min(KEPT_BYTES - kept.len())]);
         if seen > READ_BYTES as usize {
@@ -116,10 +119,9 @@ async fn read(mut body: Incoming) -> Result<Bytes, SendError> {
 }
 
 /// The cause that says most, in words for the partner.
-fn explain(error: &(dyn Error + 'static)) -> SendError {
+fn explain(error: &(dyn Error + 'static), otherwise: fn(String) -> SendError) -> SendError {
     let mut cause = Some(error);
     let mut deepest = error.to_string();
-    let mut connecting = false;
     while let Some(error) = cause {
         deepest = error.to_string();
         if let Some(refused) = error.downcast_ref::<TargetError>() {
@@ -127,9 +129,6 @@ fn explain(error: &(dyn Error + 'static)) -> SendError {
         }
         if let Some(unresolved) = error.downcast_ref::<SendError>() {
             return unresolved.clone();
-        }
-        if let Some(failed) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
-            connecting |= failed.is_connect();
         }
         if let Some(failed) = error.downcast_ref::<io::Error>() {
             if let Some(failed) = tls(failed) {
@@ -142,7 +141,7 @@ fn explain(error: &(dyn Error + 'static)) -> SendError {
         }
         cause = error.source();
     }
-    if connecting { SendError::Connect(deepest) } else { SendError::Broken(deepest) }
+    otherwise(deepest)
 }
 
 /// What fails before anything leaves this machine is no receiver's fault.

@@ -4,6 +4,7 @@ mod address;
 mod connect;
 pub mod guard;
 pub mod http;
+mod pool;
 mod resolve;
 mod stream;
 

@@ -32,7 +32,7 @@ const LEAVES: [&str; 16] = [
     "vault",
 ];
 
-const TABLE: [Row<'static>; 16] = [
+const TABLE: [Row<'static>; 17] = [
     Row { module: "store", may_use: &[] },
     Row { module: "transport", may_use: &[] },
     Row { module: "listeners", may_use: &["store", "transport"] },
@@ -46,6 +46,7 @@ const TABLE: [Row<'static>; 16] = [
     Row { module: "retention", may_use: &["context", "store"] },
     Row { module: "replayer", may_use: &["context", "store"] },
     Row { module: "upkeep", may_use: &["context", "store"] },
+    Row { module: "write_back", may_use: &["context"] },
     Row { module: "api", may_use: API },
     Row { module: "client", may_use: &[] },
     Row { module: "cli", may_use: EVERYTHING },

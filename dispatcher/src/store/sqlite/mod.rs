@@ -23,6 +23,7 @@ mod row;
 mod seal;
 pub mod statement;
 mod write;
+mod write_back;
 
 use std::fs::File;
 use std::ops::{Deref, DerefMut};
@@ -40,6 +41,7 @@ use accept::Numbers;
 pub use audit::{Audit, Books, Repair, Repaired, Rule, Stage, Violation, audit, repair, rules};
 pub use open::OpenError;
 pub use rekey::{RekeyError, Rekeyed, rekey};
+use write_back::WriteBack;
 
 use super::{
     Advanced, Answer, Backlog, Batch, Change, Committed, DeliveryFilter, Drained, Due, EventFilter,
@@ -61,6 +63,7 @@ pub struct SqliteStore {
     readers: SqlitePool,
     /// One reader for what publishing and delivering wait for: lists never stand in its way.
     hot_reader: SqlitePool,
+    write_back: WriteBack,
     registry: RwLock<Arc<Registry>>,
     vault: Vault,
     /// Why the last write was refused, if it was for an outage.
@@ -103,6 +106,7 @@ impl Writing<'_> {
     fn ended<T>(&mut self, outcome: &Result<T, StoreError>) {
         let answered = matches!(outcome, Ok(_) | Err(StoreError::KeyUsed | StoreError::Declined));
         self.in_doubt = !answered;
+        self.store.write_back.written();
         match outcome {
             Ok(_) => self.store.set_outage(None, ""),
             Err(failure) => self.store.failed(failure),
@@ -171,9 +175,10 @@ impl SqliteStore {
         self.readers.close().await;
         self.hot_reader.close().await;
         let watch = self.outbox_watch.into_inner().close().await;
+        let write_back = self.write_back.close().await;
         // The last to go puts what is in the log into the file.
         let writer = self.writer.into_inner().connection.close().await;
-        for error in [watch, writer].into_iter().filter_map(Result::err) {
+        for error in [watch, write_back, writer].into_iter().filter_map(Result::err) {
             tracing::warn!(%error, "the database was not closed whole; nothing is lost");
         }
     }
@@ -237,6 +242,10 @@ impl Store for SqliteStore {
 
     async fn outbox_waiting(&self) -> Result<bool, StoreError> {
         self.outbox_watch.lock().await.waiting().await
+    }
+
+    async fn write_back(&self) -> Result<(), StoreError> {
+        self.write_back.run().await
     }
 
     fn registry(&self) -> Arc<Registry> {

@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use tracing::info;
 
 use super::accept::Numbers;
+use super::write_back::WriteBack;
 use super::{SqliteStore, Writer, outbox, registry, statement, write};
 use crate::crash_point;
 use crate::random::Random;
@@ -27,9 +28,9 @@ const READERS: u32 = 4;
 /// How much of the database the writer keeps in memory, in KiB as SQLite wants it: below zero. What
 /// was written last is read next, and a commit under load changes more than the default holds.
 const WRITER_CACHE: &str = "-16384";
-/// The write-ahead log is written back when it has so many pages: 16 MiB. The pages that every
-/// commit changes are in it many times, and written back once.
-const LOG_PAGES: &str = "4000";
+/// When the write-ahead log has so many pages, 24 MiB, the writer itself writes back what is left,
+/// so that the log begins anew.
+const LOG_PAGES: &str = "6000";
 
 /// Why a database file cannot be used, in words for whoever runs the daemon.
 #[derive(Debug, thiserror::Error)]
@@ -88,11 +89,13 @@ impl SqliteStore {
         let (writer, registry) =
             take_stock(connection, &vault, now).await.map_err(|error| unusable(error.into()))?;
         let watch = options.connect().await.map_err(|error| unusable(error.into()))?;
+        let write_back = options.connect().await.map_err(|error| unusable(error.into()))?;
         Ok(Self {
             writer: Mutex::new(writer),
             outbox_watch: Mutex::new(outbox::Watch::new(watch)),
             readers: pool(&options, READERS),
             hot_reader: pool(&options, 1),
+            write_back: WriteBack::new(write_back),
             options,
             registry: RwLock::new(Arc::new(registry)),
             vault,
