@@ -83,21 +83,25 @@ async fn what_is_sent_in_turn_shares_one_and_what_is_sent_at_once_has_its_own() 
 
 #[tokio::test]
 async fn one_that_was_closed_while_it_was_idle_is_replaced() {
-    let (closed, mut closings) = mpsc::unbounded_channel();
+    let both = Arc::new(Barrier::new(2));
+    let theirs = Arc::clone(&both);
     let request = receiver(move |mut stream| {
-        let closed = closed.clone();
+        let both = Arc::clone(&theirs);
         async move {
             assert!(read(&mut stream).await);
             stream.write_all(EMPTY.as_bytes()).await.unwrap();
+            both.wait().await;
             drop(stream);
-            closed.send(()).unwrap();
+            both.wait().await;
         }
     })
     .await;
     let transport = transport();
     for _ in 0..5 {
         assert_eq!(send(&transport, &request).await.status, 200);
-        closings.recv().await.unwrap();
+        // It is kept by now, and then it is closed.
+        both.wait().await;
+        both.wait().await;
     }
 }
 

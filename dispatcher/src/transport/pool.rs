@@ -116,7 +116,7 @@ impl Pool {
                 *request.uri_mut() = target.path.clone();
                 request.headers_mut().entry(HOST).or_insert_with(|| target.host.clone());
                 let answer = http1.exchange(request, read).await?;
-                if !http1.is_over && http1.requests.is_ready() {
+                if http1.connection.is_some() && http1.requests.is_ready() {
                     self.shared.keep(&target.origin, |kept| kept.idle.push((http1, 0)));
                 }
                 Ok(answer)
@@ -138,7 +138,10 @@ impl Pool {
             let mut protocol = http1::Builder::new();
             protocol.max_buf_size(READ_BYTES as usize);
             let (requests, connection) = protocol.handshake(stream).await?;
-            return Ok(Connection::Http1(Box::new(Http1 { requests, connection, is_over: false })));
+            return Ok(Connection::Http1(Box::new(Http1 {
+                requests,
+                connection: Some(connection),
+            })));
         }
         let mut protocol = http2::Builder::new(TokioExecutor::new());
         protocol
@@ -268,8 +271,8 @@ enum Connection {
 /// An HTTP/1 connection, which moves on only when it is polled.
 struct Http1 {
     requests: http1::SendRequest<Full<Bytes>>,
-    connection: http1::Connection<Stream, Full<Bytes>>,
-    is_over: bool,
+    /// None, once it is over: with it goes what it has not sent, back to the exchange.
+    connection: Option<http1::Connection<Stream, Full<Bytes>>>,
 }
 
 impl Http1 {
@@ -281,10 +284,8 @@ impl Http1 {
         let answer = self.requests.try_send_request(request);
         let mut exchange = pin!(async { read(answer.await?).await.map_err(Broken::Sent) });
         poll_fn(|context| {
-            if !self.is_over {
-                // What it fails of is told to the exchange.
-                self.is_over = Pin::new(&mut self.connection).poll(context).is_ready();
-            }
+            // What it fails of is told to the exchange.
+            self.connection.take_if(|connection| Pin::new(connection).poll(context).is_ready());
             exchange.as_mut().poll(context)
         })
         .await
@@ -295,7 +296,7 @@ impl Http1 {
         let Self { requests, mut connection, .. } = self;
         drop(requests);
         poll_fn(|context| {
-            let _ = Pin::new(&mut connection).poll(context);
+            let _ = connection.as_mut().map(|connection| Pin::new(connection).poll(context));
             Poll::Ready(())
         })
         .await;
