@@ -1,6 +1,7 @@
 //! What the parts of a running dispatcher share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bluum_hooks_shared::time::Timestamp;
 use tracing::error;
@@ -64,6 +65,15 @@ impl Context {
             let detail = Chain(failure).to_string();
             error!(error = detail, "{what}; trying again");
             self.faults.met(Fault::Database, &detail, self.clock.now());
+        }
+    }
+
+    /// Waits so long, or until intake stops.
+    pub async fn rest(&self, pause: Duration) {
+        tokio::select! {
+            biased;
+            () = self.shutdown.intake_stopped() => {}
+            () = self.clock.sleep_until(self.clock.now().plus(pause)) => {}
         }
     }
 

@@ -85,10 +85,7 @@ impl Outbox {
                     AFTER_ERROR
                 }
             };
-            tokio::select! {
-                () = self.context.shutdown.intake_stopped() => {}
-                () = self.context.clock.sleep_until(self.context.clock.now().plus(pause)) => {}
-            }
+            self.context.rest(pause).await;
         }
     }
 

@@ -37,7 +37,7 @@ impl Retention {
             if swept.events + swept.deliveries > 0 {
                 info!(swept.events, swept.deliveries, "deleted what is past its age");
             }
-            self.rest(pause).await;
+            self.context.rest(pause).await;
         }
     }
 
@@ -61,18 +61,9 @@ impl Retention {
                 }
             }
             let took = clock.monotonic().saturating_sub(began);
-            self.rest(took.saturating_mul(REST)).await;
+            self.context.rest(took.saturating_mul(REST)).await;
         }
         swept
-    }
-
-    async fn rest(&self, pause: Duration) {
-        let Context { clock, shutdown, .. } = &self.context;
-        tokio::select! {
-            biased;
-            () = clock.sleep_until(clock.now().plus(pause)) => {}
-            () = shutdown.intake_stopped() => {}
-        }
     }
 }
 

@@ -51,12 +51,7 @@ pub async fn run(context: Context) {
         if let Err(failure) = look(&context).await {
             context.refused(&failure, "cannot look after the listeners");
         }
-        let again = context.clock.now().plus(INTERVAL);
-        tokio::select! {
-            biased;
-            () = context.shutdown.intake_stopped() => {}
-            () = context.clock.sleep_until(again) => {}
-        }
+        context.rest(INTERVAL).await;
     }
 }
 

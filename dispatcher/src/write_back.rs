@@ -13,11 +13,6 @@ pub async fn run(context: Context) {
         if let Err(failure) = context.store.write_back().await {
             context.refused(&failure, "cannot write the log of the database back");
         }
-        let again = context.clock.now().plus(INTERVAL);
-        tokio::select! {
-            biased;
-            () = context.shutdown.intake_stopped() => {}
-            () = context.clock.sleep_until(again) => {}
-        }
+        context.rest(INTERVAL).await;
     }
 }

@@ -125,23 +125,31 @@ async fn one_that_is_idle_is_closed_before_the_receiver_would() {
     }
 }
 
-#[tokio::test]
-async fn one_with_more_on_it_than_is_read_is_not_used_again() {
-    const LENGTH: usize = 1 << 20;
-    let connections = Arc::new(AtomicUsize::new(0));
+/// A receiver that answers every request with these pieces, and how many connections it has had.
+async fn answering(pieces: Vec<Vec<u8>>) -> (Request, Arc<AtomicUsize>) {
+    let (connections, pieces) = (Arc::new(AtomicUsize::new(0)), Arc::new(pieces));
     let counted = Arc::clone(&connections);
     let request = receiver(move |mut stream| {
         counted.fetch_add(1, Ordering::Relaxed);
+        let pieces = Arc::clone(&pieces);
         async move {
             while read(&mut stream).await {
-                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {LENGTH}\r\n\r\n");
-                let answer = [head.as_bytes(), &[b'x'; LENGTH]].concat();
-                // Nobody reads it to its end.
-                let _ = stream.write_all(&answer).await;
+                for piece in pieces.iter() {
+                    // Somebody may not read it to its end.
+                    let _ = stream.write_all(piece).await;
+                    tokio::task::yield_now().await;
+                }
             }
         }
-    })
-    .await;
+    });
+    (request.await, connections)
+}
+
+#[tokio::test]
+async fn one_with_more_on_it_than_is_read_is_not_used_again() {
+    const LENGTH: usize = 1 << 20;
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {LENGTH}\r\n\r\n");
+    let (request, connections) = answering(vec![head.into_bytes(), vec![b'x'; LENGTH]]).await;
     let transport = transport();
     for sent in 1..=3 {
         let answer = send(&transport, &request).await;
@@ -152,20 +160,9 @@ async fn one_with_more_on_it_than_is_read_is_not_used_again() {
 
 #[tokio::test]
 async fn a_body_that_is_read_to_its_end_leaves_it_for_the_next() {
-    let connections = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&connections);
-    let request = receiver(move |mut stream| {
-        counted.fetch_add(1, Ordering::Relaxed);
-        async move {
-            while read(&mut stream).await {
-                let chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
-                stream.write_all(chunks.as_bytes()).await.unwrap();
-                tokio::task::yield_now().await;
-                stream.write_all(b"6\r\n world\r\n0\r\n\r\n").await.unwrap();
-            }
-        }
-    })
-    .await;
+    let begun = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+    let ended = b"6\r\n world\r\n0\r\n\r\n";
+    let (request, connections) = answering(vec![begun.to_vec(), ended.to_vec()]).await;
     let transport = transport();
     for _ in 0..3 {
         assert_eq!(&*send(&transport, &request).await.body, b"hello world");

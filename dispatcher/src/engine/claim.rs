@@ -19,10 +19,7 @@ pub(super) async fn run(attempts: Attempts) {
         let (now, monotonic) = (context.clock.now(), context.clock.monotonic());
         let pause_ends = context.slots.end_pauses(monotonic);
         if attempts.unrecorded.load(Ordering::Acquire) {
-            tokio::select! {
-                () = context.clock.sleep_until(now.plus(AFTER_ERROR)) => {}
-                () = context.shutdown.intake_stopped() => {}
-            }
+            context.rest(AFTER_ERROR).await;
             continue;
         }
         let wake_at = match context.store.claim_due(PER_WEBHOOK, &context.slots, now).await {

@@ -7,17 +7,14 @@ use std::net::UdpSocket;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::header::RETRY_AFTER;
-use hyper::{Method, Response};
+use http_body_util::Full;
+use hyper::Method;
 use rustls::CertificateError;
 
 use super::connect::Connector;
-use super::pool::{Failure, Pool, READ_BYTES, Target};
+use super::pool::{Failure, Pool, Target};
 use super::resolve::{GuardedResolver, Resolve, SystemResolver};
-use super::{Answer, KEPT_BYTES, Request, SendError, TargetError, Targets, Transport};
+use super::{Answer, Request, SendError, TargetError, Targets, Transport};
 use crate::faults::Fault;
 
 /// URLs that are known to be sound, at most; they are all forgotten then.
@@ -61,7 +58,7 @@ impl HttpTransport {
         let mut outgoing = hyper::Request::new(Full::new(request.body));
         *outgoing.method_mut() = Method::POST;
         *outgoing.headers_mut() = request.headers;
-        self.pool.exchange(&target, outgoing, answer).await.map_err(|failure| match failure {
+        self.pool.exchange(&target, outgoing).await.map_err(|failure| match failure {
             Failure::Connecting(error) => explain(&*error, SendError::Connect),
             Failure::Exchanging(error) => explain(&error, SendError::Broken),
         })
@@ -94,28 +91,6 @@ impl Transport for HttpTransport {
             Err(_) => Err(SendError::Timeout(timeout)),
         }
     }
-}
-
-async fn answer(answer: Response<Incoming>) -> hyper::Result<Answer> {
-    let status = answer.status().as_u16();
-    let retry_after = answer.headers().get(RETRY_AFTER);
-    let retry_after = retry_after.and_then(|value| value.to_str().ok()).map(str::to_owned);
-    Ok(Answer { status, retry_after, body: beginning(answer.into_body()).await? })
-}
-
-/// The beginning of the body; the rest is read as far as it is worth it, and dropped.
-async fn beginning(mut body: Incoming) -> hyper::Result<Bytes> {
-    let mut kept = BytesMut::new();
-    let mut seen = 0;
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
-        seen += data.len();
-        kept.extend_from_slice(&data[..data.len().min(KEPT_BYTES - kept.len())]);
-        if seen > READ_BYTES as usize {
-            break;
-        }
-    }
-    Ok(kept.freeze())
 }
 
 /// The cause that says most, in words for the partner.

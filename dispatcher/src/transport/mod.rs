@@ -1,6 +1,7 @@
 //! The way out: one request, one answer or one reason why there is none.
 
 mod address;
+mod answer;
 mod connect;
 pub mod guard;
 pub mod http;

@@ -14,14 +14,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::Uri;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper::header::{HOST, HeaderValue};
-use hyper::{Response, Uri};
 use hyper_util::client::legacy::connect::Connection as _;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower::{Service, ServiceExt};
 
+use super::Answer;
+use super::answer::{READ_BYTES, read};
 use super::connect::Connector;
 use super::resolve::BoxError;
 
@@ -30,9 +31,6 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Shorter than the five seconds after which the commonest server framework closes an idle
 /// connection: a request sent into that moment would fail for no fault of anybody's.
 const MAX_SWEEPS: u32 = 4;
-/// How much of an answer is read so that its connection can be used again. What sends more has its
-/// connection closed.
-pub(super) const READ_BYTES: u32 = 64 * 1024;
 /// How much all answers on one HTTP/2 connection may be ahead of their readers.
 const AHEAD_BYTES: u32 = 1024 * 1024;
 /// How long an HTTP/2 connection may be silent before it is asked whether it is still there, and
@@ -85,37 +83,35 @@ impl Pool {
         Self { connector, shared: Arc::default() }
     }
 
-    /// Sends the request, and gives the answer to `read` as long as its connection is there.
-    pub(super) async fn exchange<T, R: Future<Output = hyper::Result<T>>>(
+    /// Sends the request, and reads the answer.
+    pub(super) async fn exchange(
         &self,
         target: &Target,
         mut request: Request,
-        read: impl Fn(Response<Incoming>) -> R,
-    ) -> Result<T, Failure> {
+    ) -> Result<Answer, Failure> {
         if let Some(kept) = self.shared.take(&target.origin) {
-            match self.exchange_over(kept, target, request, &read).await {
+            match self.exchange_over(kept, target, request).await {
                 // Closed while it was idle.
                 Err(Broken::Unsent(unsent, _)) => request = *unsent,
                 done => return done.map_err(Broken::into_failure),
             }
         }
         let fresh = self.connect(target).await.map_err(Failure::Connecting)?;
-        let done = self.exchange_over(fresh, target, request, read).await;
+        let done = self.exchange_over(fresh, target, request).await;
         done.map_err(Broken::into_failure)
     }
 
-    async fn exchange_over<T, R: Future<Output = hyper::Result<T>>>(
+    async fn exchange_over(
         &self,
         connection: Connection,
         target: &Target,
         mut request: Request,
-        read: impl Fn(Response<Incoming>) -> R,
-    ) -> Result<T, Broken> {
+    ) -> Result<Answer, Broken> {
         match connection {
             Connection::Http1(mut http1) => {
                 *request.uri_mut() = target.path.clone();
                 request.headers_mut().entry(HOST).or_insert_with(|| target.host.clone());
-                let answer = http1.exchange(request, read).await?;
+                let answer = http1.exchange(request).await?;
                 if http1.connection.is_some() && http1.requests.is_ready() {
                     self.shared.keep(&target.origin, |kept| kept.idle.push((http1, 0)));
                 }
@@ -195,10 +191,7 @@ impl Shared {
         if all.is_empty() {
             tokio::spawn(sweep(Arc::downgrade(self)));
         }
-        match all.get_mut(origin) {
-            Some(kept) => put(kept),
-            None => put(all.entry(Arc::clone(origin)).or_default()),
-        }
+        put(all.entry(Arc::clone(origin)).or_default());
     }
 
     /// Takes out what has been idle for too long.
@@ -276,11 +269,7 @@ struct Http1 {
 }
 
 impl Http1 {
-    async fn exchange<T, R: Future<Output = hyper::Result<T>>>(
-        &mut self,
-        request: Request,
-        read: impl Fn(Response<Incoming>) -> R,
-    ) -> Result<T, Broken> {
+    async fn exchange(&mut self, request: Request) -> Result<Answer, Broken> {
         let answer = self.requests.try_send_request(request);
         let mut exchange = pin!(async { read(answer.await?).await.map_err(Broken::Sent) });
         poll_fn(|context| {
