@@ -40,13 +40,6 @@ pub struct Request {
     pub done: oneshot::Sender<Result<(), AcceptFailed>>,
 }
 
-impl Request {
-    /// How large its bodies are.
-    pub fn bytes(&self) -> usize {
-        self.events.iter().map(|event| event.body.len()).sum()
-    }
-}
-
 /// Accepts events for many callers at once. Clones share the same commits.
 #[derive(Debug, Clone)]
 pub struct Acceptor {

@@ -1,6 +1,5 @@
 //! Errors as answers: a public message, and a private cause that goes to the log.
 
-use std::any::Any;
 use std::error::Error;
 
 use axum::http::{HeaderValue, StatusCode, header};
@@ -80,7 +79,7 @@ impl IntoResponse for ApiError {
 }
 
 /// A handler that panicked has broken nothing but its own request.
-pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
+pub(super) fn panicked() -> Response {
     error!("a handler panicked; please report this");
     ApiError(unexplained()).into_response()
 }

@@ -1,27 +1,19 @@
 //! What is checked of every request's head, before anybody looks at what it asks for.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::HOST;
 use axum::http::{HeaderMap, Uri, Version};
-use axum::middleware::Next;
-use axum::response::Response;
 use bluum_hooks_shared::error::ErrorCode;
 
-use super::Shared;
 use super::body::Deadline;
-use super::error::ApiError;
-use super::query;
+use super::{Api, query};
 use crate::invalid::Invalid;
 
 /// The bytes of a header beside its name and value: `: ` and the end of the line.
 const AROUND_A_HEADER: usize = 4;
 
-/// Lets requests pass whose head is sound, and starts the clock for the body.
-pub(super) async fn check(
-    State(api): Shared,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
+/// Whether a request's head is sound. Starts the clock for the body.
+pub(super) fn check(api: &Api, request: &mut Request) -> Result<(), Invalid> {
     let limits = &api.limits;
     target(request.uri(), limits.target_bytes)?;
     headers(request.headers(), limits.header_bytes)?;
@@ -29,7 +21,7 @@ pub(super) async fn check(
     query::check(request.uri(), limits)?;
     let deadline = Deadline::after(limits.body_timeout, &api.context.clock);
     request.extensions_mut().insert(deadline);
-    Ok(next.run(request).await)
+    Ok(())
 }
 
 fn target(uri: &Uri, limit: usize) -> Result<(), Invalid> {

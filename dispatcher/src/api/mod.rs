@@ -31,6 +31,7 @@ mod test_events;
 mod unread;
 mod webhooks;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -41,8 +42,7 @@ use axum::{Extension, Router};
 use bluum_hooks_shared::error::ErrorCode;
 use bluum_hooks_shared::header::REQUEST_ID;
 use bluum_hooks_shared::id::RequestId;
-use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
+use futures_util::FutureExt;
 use tracing::{Instrument, debug, info_span};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -113,18 +113,13 @@ pub fn router(api: Arc<Api>) -> Router {
         .routes(routes!(openapi::show))
         .split_for_parts();
     let document = Extension(Document::new(keyed_description, open_description));
-    // One layer of several parts: the router boxes every layer for every request.
-    let around_all = ServiceBuilder::new()
-        .layer(middleware::from_fn_with_state(Arc::clone(&api), name_request))
-        .layer(middleware::from_fn_with_state(Arc::clone(&api), head::check))
-        .layer(CatchPanicLayer::custom(error::panicked));
     keyed
         .method_not_allowed_fallback(unknown_method)
         .route_layer(middleware::from_fn_with_state(Arc::clone(&api), limit::admit))
         .merge(open.layer(document))
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_method)
-        .layer(around_all)
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), receive))
         .with_state(api)
 }
 
@@ -136,13 +131,22 @@ async fn to_the_end<T: Send + 'static>(
     tokio::spawn(write).await.map_err(|died| ApiError::internal(&died))
 }
 
-/// Gives every request an id that every answer and every log line carries.
-async fn name_request(State(api): Shared, request: Request, next: Next) -> Response {
+/// Gives every request an id that every answer and every log line carries, and lets pass those with
+/// a sound head. A panic ends its request and nothing else. One layer of three parts, because the
+/// router boxes every layer for every request.
+async fn receive(State(api): Shared, mut request: Request, next: Next) -> Response {
     let Context { clock, random, .. } = &api.context;
     let id = RequestId::new(clock.now(), random.bits());
     let span = info_span!("request", request.id = %id);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let answered = async {
+        if let Err(refusal) = head::check(&api, &mut request) {
+            return ApiError::from(refusal).into_response();
+        }
+        let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+        answered.unwrap_or_else(|_| error::panicked())
+    };
+    let mut response = answered.instrument(span.clone()).await;
     debug!(parent: &span, %method, path, status = response.status().as_u16(), "answered");
     headers::complete(&mut response);
     if let Ok(value) = HeaderValue::try_from(id.to_string()) {

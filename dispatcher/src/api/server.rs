@@ -21,7 +21,7 @@ use tracing::{debug, warn};
 
 use super::error::ApiError;
 use super::unread::Unread;
-use super::{Api, health, name_request, router};
+use super::{Api, health, receive, router};
 use crate::context::Context;
 use crate::invalid::Invalid;
 use crate::shutdown::Shutdown;
@@ -101,7 +101,7 @@ impl Lane {
         let router = Router::new()
             .route("/healthz", get(health::live))
             .fallback(full)
-            .layer(middleware::from_fn_with_state(Arc::clone(api), name_request))
+            .layer(middleware::from_fn_with_state(Arc::clone(api), receive))
             .with_state(Arc::clone(api));
         let free = Arc::new(Semaphore::new(MAX_REFUSALS));
         Self { free, protocol, router, patience: REFUSAL_TIMEOUT }

@@ -2,7 +2,7 @@
 //! there is, in one commit, and then starts what was claimed in it.
 //!
 //! What comes while one commit runs shares the next. At light load each is alone in its commit and
-//! waits for nobody; under load the commits grow by themselves. Nothing is tuned, nothing delayed.
+//! waits for nobody; under load the commits grow by themselves, up to a limit. Nothing is delayed.
 //!
 //! Nothing that happened is forgotten while the process lives: if the database refuses, outcomes
 //! are kept, their slots with them, and tried again. So a full disk slows the engine to a halt and
@@ -20,13 +20,18 @@ use crate::acceptor::{AcceptFailed, Request};
 use crate::context::Context;
 use crate::crash_point;
 use crate::faults::Fault;
-use crate::store::{Accepted, Batch, Committed, NewAnswer, NewEvent, Report, StoreError};
+use crate::store::{Accepted, Batch, Committed, NewAnswer, NewEvent, Registry, Report, StoreError};
 use crate::telemetry::Chain;
 
 /// Outcomes in one commit at most.
 const MAX_OUTCOMES: usize = 1024;
-/// Bodies to be accepted in one commit, about: what bounds its memory.
-const MAX_BYTES: usize = 8 << 20;
+/// What is accepted in one commit, in bytes of bodies, if it is more than one request: events and
+/// deliveries count as [`ROW`] beside. Until a commit is through, requests that were answered keep
+/// their turns. Where it takes in more than is delivered meanwhile, deliveries fall behind, and
+/// each is read back and claimed.
+const MAX_ACCEPTED: usize = 640 << 10;
+/// A row takes about as long to write as so many bytes of a body.
+const ROW: usize = 2 << 10;
 /// How long to wait after the database refused.
 const AFTER_ERROR: Duration = Duration::from_millis(250);
 
@@ -64,6 +69,23 @@ impl Share {
         self.answers.extend(request.answer);
     }
 
+    /// Accepts what waits, as far as it fits in. Returns what does not.
+    fn fill(
+        &mut self,
+        requests: &mut mpsc::Receiver<Request>,
+        registry: &Registry,
+    ) -> Option<Request> {
+        let mut accepted = size(&self.events, registry);
+        while let Ok(request) = requests.try_recv() {
+            accepted += size(&request.events, registry);
+            if accepted > MAX_ACCEPTED {
+                return Some(request);
+            }
+            self.accept(request);
+        }
+        None
+    }
+
     fn batch(&self) -> Batch<'_> {
         Batch { reports: &self.reports, events: &self.events, answers: &self.answers }
     }
@@ -96,6 +118,8 @@ pub(super) struct Committer {
     pub(super) attempts: WeakAttempts,
     pub(super) outcomes: mpsc::UnboundedReceiver<Outcome>,
     pub(super) requests: mpsc::Receiver<Request>,
+    /// What has not fitted into the last commit.
+    pub(super) held_back: Option<Request>,
     /// What is to be recorded.
     pub(super) pending: Vec<Outcome>,
     /// After an outage: not before then.
@@ -121,12 +145,12 @@ impl Committer {
         }
     }
 
-    /// Waits until there is something to commit, and takes all there is.
+    /// Waits until there is something to commit, and takes as much as goes into one commit.
     async fn next(&mut self) -> Option<Share> {
-        let Self { attempts, outcomes, requests, pending, again_at, .. } = self;
-        let Context { clock, shutdown, .. } = &attempts.engine.context;
+        let Self { attempts, outcomes, requests, held_back, pending, again_at } = self;
+        let Context { clock, shutdown, store, .. } = &attempts.engine.context;
         let mut share = Share::default();
-        let mut bytes = 0;
+        held_back.take().into_iter().for_each(|request| share.accept(request));
         while share.callers.is_empty() && (pending.is_empty() || again_at.is_some()) {
             let at = again_at.unwrap_or_else(|| clock.now());
             let again = async { clock.sleep_until(at).await };
@@ -135,10 +159,7 @@ impl Committer {
                 () = shutdown.abandoned(), if again_at.is_some() => return None,
                 () = again, if again_at.is_some() => *again_at = None,
                 Some(outcome) = outcomes.recv() => pending.push(outcome),
-                Some(request) = requests.recv() => {
-                    bytes += request.bytes();
-                    share.accept(request);
-                }
+                Some(request) = requests.recv() => share.accept(request),
                 else => return None,
             }
         }
@@ -147,12 +168,7 @@ impl Committer {
         {
             pending.push(outcome);
         }
-        while bytes < MAX_BYTES
-            && let Ok(request) = requests.try_recv()
-        {
-            bytes += request.bytes();
-            share.accept(request);
-        }
+        *held_back = share.fill(requests, &store.registry());
         if again_at.is_none() {
             pending.drain(..).for_each(|outcome| share.record(outcome));
         }
@@ -241,5 +257,58 @@ impl Committer {
             record::settle(&self.attempts, &[report], vec![held], vec![None]);
         }
         Vec::new()
+    }
+}
+
+/// What it takes to accept them, see [`MAX_ACCEPTED`].
+fn size(events: &[NewEvent], registry: &Registry) -> usize {
+    let rows = |event: &NewEvent| 1 + registry.webhooks_for(event).count();
+    events.iter().map(|event| event.body.len() + rows(event) * ROW).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use bluum_hooks_shared::id::{EventId, TenantId};
+
+    use super::*;
+    use crate::store::Audience;
+
+    const NOW: Timestamp = Timestamp::from_unix_seconds(1_750_000_000);
+
+    fn event(seed: u128, length: usize) -> NewEvent {
+        NewEvent {
+            id: EventId::new(NOW, seed),
+            tenant: TenantId::new(NOW, 1),
+            livemode: false,
+            name: "order.filled".into(),
+            ordering_key: None,
+            idempotency_key: None,
+            body: vec![b' '; length].into(),
+            audience: Audience::Subscribers,
+            seed,
+        }
+    }
+
+    #[test]
+    fn a_commit_accepts_many_small_requests_or_one_large_and_all_in_their_order() {
+        let large = MAX_ACCEPTED - ROW;
+        let lengths = [1; 1000].into_iter().chain([large, large, 2 * MAX_ACCEPTED, 1]);
+        let (sender, mut requests) = mpsc::channel(2000);
+        for (seed, length) in (0..).zip(lengths) {
+            let (done, _) = oneshot::channel();
+            let request = Request { events: vec![event(seed, length)], answer: None, done };
+            sender.try_send(request).unwrap();
+        }
+        let (mut shares, mut held_back) = (Vec::new(), None);
+        while held_back.is_some() || !requests.is_empty() {
+            let mut share = Share::default();
+            held_back.take().into_iter().for_each(|request| share.accept(request));
+            held_back = share.fill(&mut requests, &Registry::default());
+            shares.push(share);
+        }
+        let sizes: Vec<_> = shares.iter().map(|share| share.callers.len()).collect();
+        assert_eq!(sizes, [319, 319, 319, 43, 1, 1, 1, 1]);
+        let events = shares.iter().flat_map(|share| &share.events);
+        assert!(events.map(|event| event.seed).eq(0..1004));
     }
 }

@@ -119,6 +119,7 @@ impl Engine {
             attempts: attempts.downgrade(),
             outcomes: inbox,
             requests,
+            held_back: None,
             pending: Vec::new(),
             again_at: None,
         };

@@ -7,7 +7,7 @@ use bluum_hooks_shared::api::Ordering;
 use bluum_hooks_shared::id::DeliveryId;
 use bluum_hooks_shared::time::Timestamp;
 
-use super::{Accepted, Audience, Claimed, LEASE, NewEvent, Registry, Webhook, Work};
+use super::{Accepted, Claimed, LEASE, NewEvent, Registry, Webhook, Work};
 use crate::policy::state::{Progress, State};
 use crate::slots::{Slot, Slots};
 
@@ -45,7 +45,7 @@ pub(super) fn plan(
     let mut ahead: HashSet<(i64, &str)> = HashSet::new();
     let mut waiting = HashSet::new();
     for (place, event) in events.iter().enumerate() {
-        for (index, webhook) in (1_u128..).zip(matching(event, standing.registry)) {
+        for (index, webhook) in (1_u128..).zip(standing.registry.webhooks_for(event)) {
             let number = webhook.number;
             let last = || standing.sequences.get(&number).copied().unwrap_or(0);
             let sequence = sequences.entry(number).or_insert_with(last);
@@ -74,18 +74,6 @@ pub(super) fn plan(
 
 /// Spreads the ids of one event's deliveries over the random bits; odd, so that none collide.
 pub(super) const ODD: u128 = 0x9e37_79b9_7f4a_7c15_f39d;
-
-fn matching<'a>(
-    event: &'a NewEvent,
-    registry: &'a Registry,
-) -> impl Iterator<Item = &'a Arc<Webhook>> {
-    let webhooks = registry.webhooks_of(event.tenant, event.livemode);
-    webhooks.iter().filter(|webhook| match event.audience {
-        Audience::Subscribers => webhook.wants(&event.name),
-        Audience::SubscribersBut(id) => webhook.settings.id != id && webhook.wants(&event.name),
-        Audience::Only(id) => webhook.settings.id == id,
-    })
-}
 
 fn key_for<'a>(event: &'a NewEvent, webhook: &Webhook) -> Option<&'a str> {
     match webhook.settings.ordering {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bluum_hooks_shared::id::{KeyId, ReplayId, TenantId, WebhookId};
 use bluum_hooks_shared::time::Timestamp;
 
-use super::{Key, Replay, Tenant, Webhook};
+use super::{Audience, Key, NewEvent, Replay, Tenant, Webhook};
 use crate::policy::state::ParkReason;
 
 /// A snapshot, in the order of creation. Stores replace it whole after each committed change.
@@ -63,6 +63,19 @@ impl Registry {
     /// A tenant's webhooks of one mode that are not deleted, oldest first.
     pub fn webhooks_of(&self, tenant: TenantId, livemode: bool) -> &[Arc<Webhook>] {
         self.of_tenant.get(&(tenant, livemode)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Those that an event is for, oldest first.
+    pub fn webhooks_for<'a>(
+        &'a self,
+        event: &'a NewEvent,
+    ) -> impl Iterator<Item = &'a Arc<Webhook>> {
+        let webhooks = self.webhooks_of(event.tenant, event.livemode);
+        webhooks.iter().filter(|webhook| match event.audience {
+            Audience::Subscribers => webhook.wants(&event.name),
+            Audience::SubscribersBut(id) => webhook.settings.id != id && webhook.wants(&event.name),
+            Audience::Only(id) => webhook.settings.id == id,
+        })
     }
 
     pub fn replay(&self, id: ReplayId) -> Option<&Arc<Replay>> {

@@ -17,10 +17,9 @@ pub mod scenario;
 mod stage;
 mod table;
 
+use std::fmt::Write;
 use std::thread;
 use std::time::{Duration, Instant};
-
-use bytes::Bytes;
 
 use crate::wait;
 
@@ -48,15 +47,15 @@ fn since(began: Instant) -> Duration {
     wait::now().duration_since(began)
 }
 
-/// The `data` of an order that nobody else is about, of [`PAYLOAD`] bytes. `sent_at` is for whoever
-/// measures how long it takes.
-pub fn order(number: u64, sent_at_us: u64) -> String {
-    let head = format!(r#"{{"id":"ord_{number:012}","sent_at_us":"{sent_at_us:016}","note":""#);
-    let note = PAYLOAD.saturating_sub(head.len() + 2);
-    format!(r#"{head}{:x<note$}"}}"#, "")
-}
-
-/// A request body that publishes this order.
-pub fn event(number: u64, sent_at_us: u64) -> Bytes {
-    format!(r#"{{"event":"order.filled","data":{}}}"#, order(number, sent_at_us)).into()
+/// Adds an event about an order that nobody else is about, with `data` of [`PAYLOAD`] bytes.
+/// `sent_at_us` is for whoever measures how long it takes.
+fn add_event(body: &mut String, number: u64, sent_at_us: u64) {
+    const AROUND_NOTE: &str =
+        r#"{"id":"ord_000000000000","sent_at_us":"0000000000000000","note":""}"#;
+    const NOTE: [u8; PAYLOAD - AROUND_NOTE.len()] = [b'x'; PAYLOAD - AROUND_NOTE.len()];
+    body.push_str(r#"{"event":"order.filled","data":"#);
+    write!(body, r#"{{"id":"ord_{number:012}","sent_at_us":"{sent_at_us:016}","note":""#)
+        .expect("room for an order");
+    body.push_str(str::from_utf8(&NOTE).expect("text"));
+    body.push_str("\"}}");
 }

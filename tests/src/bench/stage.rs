@@ -18,7 +18,7 @@ use super::process::{self, Used};
 use super::progress::Progress;
 use super::receiver::Receiver;
 use super::scenario::Size;
-use super::{CONNECTIONS, Outcome, event, limit, on_a_thread, order, since};
+use super::{CONNECTIONS, Outcome, add_event, limit, on_a_thread, since};
 use crate::client::{Client, Credentials};
 use crate::daemon::Daemon;
 use crate::wait;
@@ -131,21 +131,24 @@ impl Stage {
         let (publisher, first) = (Arc::clone(&self.publisher), self.published);
         let clock = self.receiver.clock();
         move |number| {
-            let (path, body) = if batch == 1 {
-                ("/v1/events", event(first + number, clock()))
+            let from = first + number * batch;
+            let mut body = String::new();
+            let path = if batch == 1 {
+                add_event(&mut body, from, clock());
+                "/v1/events"
             } else {
-                let from = first + number * batch;
-                let events = (from..from + batch).map(|number| {
-                    format!(r#"{{"event":"order.filled","data":{}}}"#, order(number, clock()))
-                });
-                let events = format!("[{}]", events.collect::<Vec<_>>().join(","));
-                ("/v1/events/batch", events.into())
+                for number in from..from + batch {
+                    body.push(if number == from { '[' } else { ',' });
+                    add_event(&mut body, number, clock());
+                }
+                body.push(']');
+                "/v1/events/batch"
             };
             Request::post(path)
                 .header("host", "localhost")
                 .header("content-type", "application/json")
                 .header("authorization", &*publisher)
-                .body(Full::new(body))
+                .body(Full::new(body.into()))
                 .expect("a request")
         }
     }
