@@ -1,10 +1,12 @@
 //! Errors as answers: a public message, and a private cause that goes to the log.
 
 use std::error::Error;
+use std::panic::AssertUnwindSafe;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bluum_hooks_shared::error::{ErrorBody, ErrorCode};
+use futures_util::FutureExt;
 use tracing::error;
 
 use super::answer;
@@ -78,8 +80,23 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// A handler that panicked has broken nothing but its own request.
-pub(super) fn panicked() -> Response {
-    error!("a handler panicked; please report this");
-    ApiError(unexplained()).into_response()
+/// What a handler answers. One that panics has broken nothing but its own request.
+pub(super) async fn unless_it_panics(handler: impl Future<Output = Response>) -> Response {
+    AssertUnwindSafe(handler).catch_unwind().await.unwrap_or_else(|_| {
+        error!("a handler panicked; please report this");
+        ApiError(unexplained()).into_response()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_told_as_an_error_of_ours() {
+        let response = unless_it_panics(async { panic!("a handler") }).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let response = unless_it_panics(async { StatusCode::ACCEPTED.into_response() }).await;
+        assert_eq!(response.status(), StatusCode::ACCEPTED);
+    }
 }

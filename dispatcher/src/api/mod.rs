@@ -31,7 +31,6 @@ mod test_events;
 mod unread;
 mod webhooks;
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -42,7 +41,6 @@ use axum::{Extension, Router};
 use bluum_hooks_shared::error::ErrorCode;
 use bluum_hooks_shared::header::REQUEST_ID;
 use bluum_hooks_shared::id::RequestId;
-use futures_util::FutureExt;
 use tracing::{Instrument, debug, info_span};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -143,8 +141,7 @@ async fn receive(State(api): Shared, mut request: Request, next: Next) -> Respon
         if let Err(refusal) = head::check(&api, &mut request) {
             return ApiError::from(refusal).into_response();
         }
-        let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-        answered.unwrap_or_else(|_| error::panicked())
+        error::unless_it_panics(next.run(request)).await
     };
     let mut response = answered.instrument(span.clone()).await;
     debug!(parent: &span, %method, path, status = response.status().as_u16(), "answered");
