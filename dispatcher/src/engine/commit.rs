@@ -69,21 +69,22 @@ impl Share {
         self.answers.extend(request.answer);
     }
 
-    /// Accepts what waits, as far as it fits in. Returns what does not.
+    /// Accepts what waits, as far as it fits in. One that does not is held back for the next.
     fn fill(
         &mut self,
+        held_back: &mut Option<Request>,
         requests: &mut mpsc::Receiver<Request>,
         registry: &Registry,
-    ) -> Option<Request> {
+    ) {
         let mut accepted = size(&self.events, registry);
-        while let Ok(request) = requests.try_recv() {
+        while let Some(request) = held_back.take().or_else(|| requests.try_recv().ok()) {
             accepted += size(&request.events, registry);
-            if accepted > MAX_ACCEPTED {
-                return Some(request);
+            if accepted > MAX_ACCEPTED && !self.callers.is_empty() {
+                *held_back = Some(request);
+                return;
             }
             self.accept(request);
         }
-        None
     }
 
     fn batch(&self) -> Batch<'_> {
@@ -150,8 +151,10 @@ impl Committer {
         let Self { attempts, outcomes, requests, held_back, pending, again_at } = self;
         let Context { clock, shutdown, store, .. } = &attempts.engine.context;
         let mut share = Share::default();
-        held_back.take().into_iter().for_each(|request| share.accept(request));
-        while share.callers.is_empty() && (pending.is_empty() || again_at.is_some()) {
+        while share.callers.is_empty()
+            && held_back.is_none()
+            && (pending.is_empty() || again_at.is_some())
+        {
             let at = again_at.unwrap_or_else(|| clock.now());
             let again = async { clock.sleep_until(at).await };
             tokio::select! {
@@ -168,7 +171,7 @@ impl Committer {
         {
             pending.push(outcome);
         }
-        *held_back = share.fill(requests, &store.registry());
+        share.fill(held_back, requests, &store.registry());
         if again_at.is_none() {
             pending.drain(..).for_each(|outcome| share.record(outcome));
         }
@@ -268,25 +271,15 @@ fn size(events: &[NewEvent], registry: &Registry) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use bluum_hooks_shared::id::{EventId, TenantId};
+    use bluum_hooks_shared::id::TenantId;
 
     use super::*;
-    use crate::store::Audience;
 
     const NOW: Timestamp = Timestamp::from_unix_seconds(1_750_000_000);
 
     fn event(seed: u128, length: usize) -> NewEvent {
-        NewEvent {
-            id: EventId::new(NOW, seed),
-            tenant: TenantId::new(NOW, 1),
-            livemode: false,
-            name: "order.filled".into(),
-            ordering_key: None,
-            idempotency_key: None,
-            body: vec![b' '; length].into(),
-            audience: Audience::Subscribers,
-            seed,
-        }
+        let event = NewEvent::sample(TenantId::new(NOW, 1), seed, NOW);
+        NewEvent { body: vec![b' '; length].into(), ..event }
     }
 
     #[test]
@@ -302,8 +295,7 @@ mod tests {
         let (mut shares, mut held_back) = (Vec::new(), None);
         while held_back.is_some() || !requests.is_empty() {
             let mut share = Share::default();
-            held_back.take().into_iter().for_each(|request| share.accept(request));
-            held_back = share.fill(&mut requests, &Registry::default());
+            share.fill(&mut held_back, &mut requests, &Registry::default());
             shares.push(share);
         }
         let sizes: Vec<_> = shares.iter().map(|share| share.callers.len()).collect();

@@ -326,6 +326,22 @@ impl NewEvent {
     pub fn says_the_same(&self, name: &str, body: &[u8]) -> bool {
         self.name == name && said(&self.body) == said(body)
     }
+
+    /// An event without anything particular.
+    #[cfg(test)]
+    pub fn sample(tenant: TenantId, seed: u128, now: Timestamp) -> Self {
+        Self {
+            id: EventId::new(now, seed),
+            tenant,
+            livemode: false,
+            name: "order.filled".into(),
+            ordering_key: None,
+            idempotency_key: None,
+            body: "{}".into(),
+            audience: Audience::Subscribers,
+            seed,
+        }
+    }
 }
 
 /// The part of a body behind what we put there ourselves. Nothing before it comes from outside

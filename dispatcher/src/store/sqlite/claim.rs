@@ -140,11 +140,11 @@ fn changes(taken: &[Taken], now: Timestamp) -> Result<Changes, StoreError> {
 mod tests {
     use std::sync::Arc;
 
-    use bluum_hooks_shared::id::{EventId, TenantId, WebhookId};
+    use bluum_hooks_shared::id::{TenantId, WebhookId};
 
     use super::*;
     use crate::random::SystemRandom;
-    use crate::store::{Audience, Change, NewEvent, Tenant, WebhookDraft};
+    use crate::store::{Change, NewEvent, Tenant, WebhookDraft};
     use crate::vault::KeySource;
 
     const NOW: Timestamp = Timestamp::from_unix_seconds(1_750_000_000);
@@ -157,18 +157,7 @@ mod tests {
         let draft = WebhookDraft::new(WebhookId::new(NOW, 1), id, false, NOW);
         let draft = WebhookDraft { event_type_names: vec!["*".into()], ..draft };
         store.change(Change::AddWebhook(draft, 1), None, NOW).await.unwrap();
-        let event = |seed| NewEvent {
-            id: EventId::new(NOW, seed),
-            tenant: id,
-            livemode: false,
-            name: "order.filled".into(),
-            ordering_key: None,
-            idempotency_key: None,
-            body: "{}".into(),
-            audience: Audience::Subscribers,
-            seed,
-        };
-        let events = [1, 2, 3].map(event);
+        let events = [1, 2, 3].map(|seed| NewEvent::sample(id, seed, NOW));
         store.accept(&events, &[], &Slots::none(), NOW).await.unwrap();
         due_of_lanes(store, &[(1, 9)], &store.registry(), NOW).await.unwrap()
     }

@@ -206,7 +206,7 @@ mod tests {
     use std::sync::Arc;
 
     use bluum_hooks_shared::api::DeliveryStatus;
-    use bluum_hooks_shared::id::{EventId, TenantId, WebhookId};
+    use bluum_hooks_shared::id::{TenantId, WebhookId};
 
     use super::*;
     use crate::policy::judge::Verdict;
@@ -214,7 +214,7 @@ mod tests {
     use crate::policy::state::{Input, step};
     use crate::random::SystemRandom;
     use crate::slots::Slots;
-    use crate::store::{Audience, Change, NewEvent, Report, Tenant, WebhookDraft, Work};
+    use crate::store::{Change, NewEvent, Report, Tenant, WebhookDraft, Work};
     use crate::vault::KeySource;
 
     const NOW: Timestamp = Timestamp::from_unix_seconds(1_750_000_000);
@@ -225,17 +225,8 @@ mod tests {
     }
 
     fn event(tenant: TenantId, seed: u128) -> NewEvent {
-        NewEvent {
-            id: EventId::new(NOW, seed),
-            tenant,
-            livemode: false,
-            name: "order.filled".into(),
-            ordering_key: Some("a".into()),
-            idempotency_key: None,
-            body: "{}".into(),
-            audience: Audience::Subscribers,
-            seed,
-        }
+        let event = NewEvent::sample(tenant, seed, NOW);
+        NewEvent { ordering_key: Some("a".into()), ..event }
     }
 
     async fn deliver(store: &SqliteStore, Work { claimed, slot: _slot }: Work) {
