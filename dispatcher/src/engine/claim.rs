@@ -29,7 +29,7 @@ pub(super) async fn run(attempts: Attempts) {
                 wishes.into_iter().flatten().min().unwrap_or(now)
             }
             Ok(due) => {
-                due.work.into_iter().for_each(|work| attempts.start(work));
+                attempts.start(due.work);
                 crash_point::reach("claim.handed_over");
                 continue;
             }

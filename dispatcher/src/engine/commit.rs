@@ -179,7 +179,7 @@ impl Committer {
     }
 
     async fn commit(&self, share: &Share) -> Result<Committed, StoreError> {
-        let Context { store, slots, clock, metrics, .. } = &self.attempts.engine.context.clone();
+        let Context { store, slots, clock, metrics, .. } = &self.attempts.engine.context;
         // First, so that whoever sees a delivery parked sees its webhook disabled.
         record::disable(&self.attempts.engine, &share.reports).await;
         let began = clock.monotonic();
@@ -212,15 +212,7 @@ impl Committer {
 
     /// Starts what was claimed when it was accepted.
     fn start(&mut self, accepted: Accepted) {
-        for work in accepted.work {
-            match self.attempts.upgrade() {
-                Some(running) => running.start(work),
-                None => {
-                    let engine = &self.attempts.engine;
-                    self.pending.push(record::give_back(engine, work.claimed, work.slot));
-                }
-            }
-        }
+        self.pending.extend(self.attempts.start(accepted.work));
         crash_point::reach("accept.handed_over");
         if accepted.left_waiting {
             self.attempts.engine.context.bell.ring();

@@ -63,7 +63,7 @@ struct Held {
 /// Where claimed deliveries are attempted, each in a task of its own.
 #[derive(Clone)]
 struct Attempts {
-    engine: Engine,
+    engine: Arc<Engine>,
     outcomes: mpsc::UnboundedSender<Outcome>,
     tasks: TaskTracker,
     unrecorded: Unrecorded,
@@ -74,25 +74,39 @@ struct Attempts {
 type Unrecorded = Arc<AtomicBool>;
 
 impl Attempts {
-    fn start(&self, work: Work) {
+    /// Starts them, where they run: a task that one thread makes and another ends costs both more.
+    fn start(&self, work: Vec<Work>) {
+        let listens = |work: &Work| work.claimed.webhook.listener().is_some();
+        let (streamed, posted): (Vec<_>, Vec<_>) = work.into_iter().partition(listens);
+        for work in streamed {
+            // Tasks begin in any order; what goes down a stream goes in the order of the claims.
+            let mut attempt = Box::pin(self.attempt(work));
+            let mut nobody = task::Context::from_waker(Waker::noop());
+            if attempt.as_mut().poll(&mut nobody).is_pending() {
+                self.tasks.spawn_on(attempt, &self.engine.attempts_on);
+            }
+        }
+        if !posted.is_empty() {
+            let attempts = self.clone();
+            let all = async move {
+                for work in posted {
+                    attempts.tasks.spawn(attempts.attempt(work));
+                }
+            };
+            self.tasks.spawn_on(all, &self.engine.attempts_on);
+        }
+    }
+
+    fn attempt(&self, work: Work) -> impl Future<Output = ()> + Send + use<> {
         self.engine.context.metrics.claimed();
-        let engine = self.engine.clone();
-        let outcomes = self.outcomes.clone();
-        let listens = work.claimed.webhook.listener().is_some();
-        let mut attempt = Box::pin(async move {
+        let (engine, outcomes) = (Arc::clone(&self.engine), self.outcomes.clone());
+        async move {
             let Work { claimed, slot } = work;
             let (report, turn) = attempt::attempt(&engine, claimed, &slot).await;
             crash_point::reach("send.decided");
             // The committer outlives every attempt; were it gone, the lease would run out.
             let _ = outcomes.send(Outcome { report, held: Held { _turn: turn, slot } });
-        });
-        // Tasks begin in any order; what goes down a stream goes in the order of the claims.
-        if listens
-            && attempt.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_ready()
-        {
-            return;
         }
-        self.tasks.spawn_on(attempt, &self.engine.attempts_on);
     }
 }
 
@@ -110,7 +124,7 @@ impl Engine {
         let (outcomes, inbox) = mpsc::unbounded_channel();
         let shutdown = self.context.shutdown.clone();
         let attempts = Attempts {
-            engine: self,
+            engine: Arc::new(self),
             outcomes,
             tasks: TaskTracker::new(),
             unrecorded: Unrecorded::default(),
@@ -130,7 +144,7 @@ impl Engine {
             tokio::select! {
                 biased;
                 next = work.recv() => match next {
-                    Some(claimed) => attempts.start(claimed),
+                    Some(work) => attempts.start(vec![work]),
                     None => break,
                 },
                 ended = &mut claimer, if claiming => {
@@ -162,7 +176,7 @@ impl Engine {
 
 /// [`Attempts`] as the committer holds it: its inbox closes with the last attempt.
 struct WeakAttempts {
-    engine: Engine,
+    engine: Arc<Engine>,
     outcomes: mpsc::WeakUnboundedSender<Outcome>,
     tasks: TaskTracker,
     unrecorded: Unrecorded,
@@ -176,13 +190,24 @@ impl Attempts {
 }
 
 impl WeakAttempts {
+    /// Starts them, or gives them back once the engine takes nothing up any more.
+    fn start(&self, work: Vec<Work>) -> Vec<Outcome> {
+        match self.upgrade() {
+            Some(attempts) => {
+                attempts.start(work);
+                Vec::new()
+            }
+            None => work.into_iter().map(|work| record::give_back(&self.engine, work)).collect(),
+        }
+    }
+
     /// `None` once the engine takes nothing up any more.
     fn upgrade(&self) -> Option<Attempts> {
         if self.engine.context.shutdown.is_intake_stopped() {
             return None;
         }
         let outcomes = self.outcomes.upgrade()?;
-        let (engine, tasks) = (self.engine.clone(), self.tasks.clone());
+        let (engine, tasks) = (Arc::clone(&self.engine), self.tasks.clone());
         Some(Attempts { engine, outcomes, tasks, unrecorded: Arc::clone(&self.unrecorded) })
     }
 }

@@ -12,8 +12,7 @@ use crate::context::Context;
 use crate::crash_point;
 use crate::notice;
 use crate::policy::state::{Input, ParkReason, State, step};
-use crate::slots::Slot;
-use crate::store::{Change, Claimed, Edit, Recorded, Report, StoreError, Webhook, Work};
+use crate::store::{Change, Edit, Recorded, Report, StoreError, Webhook, Work};
 
 /// Why a webhook is disabled: its receiver answered 410.
 const GONE: &str = "gone";
@@ -35,7 +34,7 @@ pub(super) fn settle(
     if !reports.iter().all(delivered) {
         engine.context.bell.ring();
     }
-    let mut back = Vec::new();
+    let mut next = Vec::new();
     for ((report, recorded), Held { slot, .. }) in reports.iter().zip(recorded).zip(held) {
         count(engine, report, recorded.as_ref());
         if !report.hand_on {
@@ -45,18 +44,19 @@ pub(super) fn settle(
         }
         match recorded {
             None | Some(Recorded::Applied { successor: None }) => {}
-            Some(Recorded::Applied { successor: Some(claimed) }) => match attempts.upgrade() {
-                Some(running) => {
-                    running.start(Work { claimed, slot });
-                    crash_point::reach("record.handed_on");
-                }
-                None => back.push(give_back(engine, claimed, slot)),
-            },
+            Some(Recorded::Applied { successor: Some(claimed) }) => {
+                next.push(Work { claimed, slot });
+            }
             Some(Recorded::Stale) => warn!(
                 delivery.id = %report.claimed.id, claim = report.claimed.progress.claim,
                 "an answer came after the lease had run out; not recorded"
             ),
         }
+    }
+    let any = !next.is_empty();
+    let back = attempts.start(next);
+    if any {
+        crash_point::reach("record.handed_on");
     }
     back
 }
@@ -72,7 +72,8 @@ fn count(engine: &Engine, report: &Report, recorded: Option<&Recorded>) {
 }
 
 /// A delivery claimed at the moment of shutdown, put back.
-pub(super) fn give_back(engine: &Engine, claimed: Claimed, slot: Slot) -> Outcome {
+pub(super) fn give_back(engine: &Engine, work: Work) -> Outcome {
+    let Work { claimed, slot } = work;
     let now = engine.context.clock.now();
     let given_back = step(claimed.progress, Input::GivenBack, now, &engine.schedule, 0.0);
     let after = given_back.unwrap_or(claimed.progress);
