@@ -20,6 +20,7 @@ mod listen;
 mod login;
 mod newest;
 mod print;
+mod processors;
 mod profile;
 mod query;
 mod replay;
@@ -74,7 +75,13 @@ pub fn main() -> ExitCode {
         _ => {
             // One processor is for the database and those who wait for it (`daemon::Loops`).
             let others = available_parallelism().map_or(1, |all| all.get().saturating_sub(1));
-            Builder::new_multi_thread().worker_threads(others.max(1)).enable_all().build()
+            let mut builder = Builder::new_multi_thread();
+            if matches!(cli.command, Command::Serve(_)) {
+                builder.on_thread_start(processors::serving);
+                // What the daemon starts from here: the database's threads and the loops.
+                processors::committing();
+            }
+            builder.worker_threads(others.max(1)).enable_all().build()
         }
     };
     let runtime = match runtime {
