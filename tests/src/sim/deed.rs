@@ -25,6 +25,8 @@ const NAMES: [&str; 3] = ["order.filled", "deposit.completed", "kyc.decided"];
 const ABOUT: [&str; 5] = [r#"{"id":"a"}"#, r#"{"id":"a"}"#, r#"{"id":"b"}"#, r#"{"id":"c"}"#, "{}"];
 /// More than a lease, and any wait between.
 const LEAP: Duration = Duration::from_mins(10);
+/// Longer than a lease.
+const LONG_OUTAGE: Duration = Duration::from_mins(4);
 /// More webhooks than this are not added.
 const MOST_WEBHOOKS: usize = 6;
 
@@ -65,15 +67,15 @@ pub(super) fn draw(world: &mut World) -> Deed {
     match dice.size(0..100) {
         0..10 => Deed::Status(webhook, WebhookStatus::Inactive),
         10..25 => Deed::Status(webhook, WebhookStatus::Active),
-        25..30 if *replays => Deed::ReplayOne(webhook),
-        30..35 if *replays => Deed::ReplayAll { webhook, delivered: dice.one_in(2) },
+        25..28 if *replays => Deed::ReplayOne(webhook),
+        28..35 if *replays => Deed::ReplayAll { webhook, delivered: !dice.one_in(3) },
         35 if *replays => Deed::CancelReplays(webhook),
         36 if webhooks < MOST_WEBHOOKS => Deed::Add,
         37 => Deed::Delete(webhook),
         38..40 => Deed::Clock { forward: dice.one_in(2), by: dice.micros(1..2_000_000) },
         40 => Deed::Clock { forward: true, by: LEAP },
         41..43 => Deed::Outage(dice.micros(1..3_000_000)),
-        43 => Deed::Outage(Duration::from_mins(4)),
+        43 => Deed::Outage(LONG_OUTAGE),
         44..50 => Deed::Crash,
         50..53 => Deed::Stop(grace),
         _ => Deed::Publish(dice.size(1..5)),
@@ -81,8 +83,10 @@ pub(super) fn draw(world: &mut World) -> Deed {
 }
 
 /// How many polls, or how long, until it is done. At least one of them is not zero.
-pub(super) fn draw_wait(dice: &mut Dice, next: &Deed) -> (usize, Duration) {
+pub(super) fn draw_wait(dice: &mut Dice, last: &Deed, next: &Deed) -> (usize, Duration) {
     match dice.size(0..100) {
+        // The end of a long outage is to be seen.
+        _ if matches!(last, Deed::Outage(LONG_OUTAGE)) => (0, Duration::from_mins(5)),
         _ if matches!(next, Deed::Crash) && !dice.one_in(4) => (dice.size(1..60), Duration::ZERO),
         0..40 => (dice.size(1..30), Duration::ZERO),
         40..70 => (0, dice.micros(1..300_000)),
@@ -113,10 +117,10 @@ pub(super) fn amends(world: &World) -> Vec<Deed> {
 
 impl Deed {
     /// Begins it. What waits for the store does so in a task, which dies with the process.
-    pub(super) fn perform(self, world: &mut World, process: &Process) {
+    pub(super) fn perform(&self, world: &mut World, process: &Process) {
         world.trace.note(|| format!("{self:?}"));
         let context = process.context.clone();
-        match self {
+        match *self {
             Self::Publish(count) => publish(world, process, count),
             Self::Status(webhook, status) => set_status(world, context, webhook, status),
             Self::Delete(webhook) => delete(world, context, webhook),

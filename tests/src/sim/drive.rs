@@ -184,16 +184,17 @@ impl Driver<'_> {
 
     /// Does what was to be done, and draws what is next.
     fn act(&mut self) -> Option<Ending> {
-        match std::mem::replace(&mut self.next, Deed::Nothing) {
+        let last = std::mem::replace(&mut self.next, Deed::Nothing);
+        match last {
             Deed::Crash => return Some(Ending::Crashed),
             Deed::Stop(grace) => {
                 self.stop(grace);
                 return None;
             }
-            deed => deed.perform(self.world, &self.process),
+            _ => last.perform(self.world, &self.process),
         }
         self.next = deed::draw(self.world);
-        let (polls, time) = deed::draw_wait(&mut self.world.dice, &self.next);
+        let (polls, time) = deed::draw_wait(&mut self.world.dice, &last, &self.next);
         self.in_polls = polls;
         self.at = self.world.clock.monotonic() + time;
         None

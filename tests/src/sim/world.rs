@@ -84,10 +84,10 @@ impl World {
             dice: sky,
             refused: own.pick(&[0, 0, 20, 100]),
             lost: own.pick(&[0, 0, 20, 100]),
-            slow: own.pick(&[0, 10, 200]),
+            slow: own.pick(&[0, 100, 500]),
             out_until: Duration::ZERO,
             calls: 0,
-            batch: own.pick(&[1, 3, 1_000]),
+            batch: own.pick(&[1, 1, 3, 1_000]),
         }));
         let faulty = Arc::new(FaultyStore {
             inner: Arc::clone(&store),
