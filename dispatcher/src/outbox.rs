@@ -71,7 +71,7 @@ pub async fn publish(
 #[derive(Debug, Clone)]
 pub struct Outbox {
     pub context: Context,
-    pub work: mpsc::UnboundedSender<Work>,
+    pub work: mpsc::UnboundedSender<Vec<Work>>,
 }
 
 impl Outbox {
@@ -101,9 +101,7 @@ impl Outbox {
                 self.context.store.drain_outbox(BATCH, &read, &self.context.slots, now).await?;
             self.context.metrics.accepted(drained.taken - drained.rejected);
             self.context.arrivals.tell();
-            for work in drained.accepted.work {
-                let _ = self.work.send(work);
-            }
+            let _ = self.work.send(drained.accepted.work);
             crash_point::reach("outbox.handed_over");
             if drained.accepted.left_waiting {
                 self.context.bell.ring();

@@ -58,7 +58,7 @@ pub struct Clockwork {
     clock: Arc<ManualClock>,
     tenant: TenantId,
     webhook: WebhookId,
-    work: mpsc::UnboundedSender<Work>,
+    work: mpsc::UnboundedSender<Vec<Work>>,
     engine: JoinHandle<()>,
 }
 
@@ -107,7 +107,7 @@ impl Clockwork {
         let event = make::event(self.tenant, self.context.random.bits(), self.clock.now());
         let Context { store, slots, .. } = &self.context;
         let accepted = store.accept(&[event], &[], slots, self.clock.now()).await.unwrap();
-        accepted.work.into_iter().for_each(|work| self.work.send(work).unwrap());
+        self.work.send(accepted.work).unwrap();
     }
 
     /// Moves the clock, and waits until the engine has looked for what is due then.

@@ -2,7 +2,7 @@
 //!
 //! The kernel wakes a thread where it slept, or where the disk answers, and seldom finds a better
 //! place for it: the threads that serve and that commit shared one processor for much of the time,
-//! with the other idle. On more than two, there is mostly an idle one to go to.
+//! with the other idle. On more than two, nothing was measured, and nothing is changed.
 
 /// Keeps this thread, and those that it starts, where requests are served.
 pub(super) fn serving() {

@@ -118,7 +118,7 @@ impl Engine {
     /// and delivers nothing.
     pub async fn run(
         self,
-        mut work: mpsc::UnboundedReceiver<Work>,
+        mut work: mpsc::UnboundedReceiver<Vec<Work>>,
         requests: mpsc::Receiver<Request>,
     ) {
         let (outcomes, inbox) = mpsc::unbounded_channel();
@@ -144,7 +144,7 @@ impl Engine {
             tokio::select! {
                 biased;
                 next = work.recv() => match next {
-                    Some(work) => attempts.start(vec![work]),
+                    Some(work) => attempts.start(work),
                     None => break,
                 },
                 ended = &mut claimer, if claiming => {
