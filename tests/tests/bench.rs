@@ -153,7 +153,7 @@ async fn it_measures() {
         seconds: 1,
         limit: Duration::from_millis(100),
         warm_up: 10,
-        backlog: 1_000,
+        backlog: 3_000,
         steady: 1_000,
     };
     let mut all = Vec::new();

@@ -12,7 +12,7 @@ const TICKS: u64 = 100;
 const COMMITS: &str = "bluum_hooks_commit_duration_seconds_count";
 
 /// A moment's reading.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Used {
     /// On all processors, in user and kernel mode.
     pub cpu: Duration,

@@ -139,16 +139,17 @@ async fn backlog(size: Size, progress: &Progress) -> Outcome<Vec<Figures>> {
     stage.start_again();
     stage.until_arrived(1).await?;
     let first = since(began);
-    let (count, used, drains) = (stage.receiver.count(), stage.used().await?, wait::now());
+    let (count, drains) = (stage.receiver.count(), wait::now());
     stage.arrived().await?;
-    let (took, used_then) = (since(drains), stage.used().await?);
-    let delivered = stage.receiver.count() - count;
+    let (took, used) = (since(drains), stage.used().await?);
+    let delivered = stage.receiver.count();
     let title = format!("drain of {} waiting deliveries", size.backlog);
     let limit = f64::midpoint(before, stage.limit()?);
     let mut drain = Figures::new("backlog", &title, limit);
-    drain.rate(delivered, took);
+    drain.rate(delivered - count, took);
     drain.accepted = Some(filled.per_second());
-    drain.use_of(used, used_then, delivered, took);
+    // When it started again, the daemon had used nothing.
+    drain.use_of(process::Used::default(), used, delivered, took);
     drain.peak_mib = Some(process::peak_mib(&stage.daemon));
     drain.bytes_per_event = Some(stage.bytes_per_event());
     (drain.idle_mib, drain.filling_mib) = (Some(idle), Some(filling));
