@@ -47,11 +47,14 @@ async fn exchange(sender: &mut Sender, request: Request<Full<Bytes>>) -> Outcome
         sender.ready().await?;
         let answer = sender.send_request(request).await?;
         let status = answer.status();
-        answer.into_body().collect().await?;
-        Ok(status)
+        Ok((status, answer.into_body().collect().await?))
     };
-    let status = answered.await.map_err(|error: hyper::Error| format!("no answer: {error}"))?;
-    if status.is_success() { Ok(()) } else { Err(format!("answered {status}")) }
+    let answered = answered.await.map_err(|error: hyper::Error| format!("no answer: {error}"));
+    let (status, body) = answered?;
+    if status.is_success() {
+        return Ok(());
+    }
+    Err(format!("answered {status}: {}", String::from_utf8_lossy(&body.to_bytes())))
 }
 
 /// The result, unless it takes longer than anything does when all is well.
